@@ -1,0 +1,3 @@
+"""Native database drivers for Python that load where you deploy."""
+
+__version__ = "0.1.0"

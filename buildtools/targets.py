@@ -1,0 +1,296 @@
+"""Where something is to run: platform, libc, minimum OS and Python ABI; parsing and tags.
+
+The grammar is ``OS/ARCH[/musl | /glibcX.Y | /muslX.Y | /macosX[.Y]][/cpXY[t][d]]`` or a name. Pure:
+the host is described by :mod:`buildtools.host` and comes in as a value like any other target.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from buildtools.errors import UsageError
+
+
+class OperatingSystem(StrEnum):
+    """The operating systems that a target may name."""
+
+    LINUX = "linux"
+    DARWIN = "darwin"
+
+
+class LibCFamily(StrEnum):
+    """The two C libraries of Linux; a module linked to one does not load under the other."""
+
+    GLIBC = "glibc"
+    MUSL = "musl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Version:
+    """A two-part version, as glibc, musl, macOS and CPython count theirs."""
+
+    major: int
+    minor: int
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}"
+
+    @classmethod
+    def parse(cls, text: str) -> Version:
+        """Read ``2.28`` or ``11`` (which is 11.0); ``ValueError`` for anything else."""
+        match = re.fullmatch(r"(\d{1,4})(?:\.(\d{1,4}))?(?:\.\d{1,6})*", text)
+        if match is None:
+            raise ValueError(text)
+        return cls(major=int(match[1]), minor=int(match[2] or 0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibC:
+    """A Linux C library; ``version`` is None where it is not known."""
+
+    family: LibCFamily
+    version: Version | None = None
+
+    def __str__(self) -> str:
+        return f"{self.family}{self.version or ''}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonAbi:
+    """What an extension module must have been compiled for.
+
+    ``ext_suffixes`` are the file suffixes that this interpreter imports, best first, as
+    ``importlib.machinery.EXTENSION_SUFFIXES`` gives them.
+    """
+
+    version: Version
+    implementation: str = "cpython"
+    free_threaded: bool = False
+    debug: bool = False
+    ext_suffixes: tuple[str, ...] = ()
+
+    @property
+    def tag(self) -> str:
+        """The short tag of wheels: ``cp312``."""
+        prefix = {"cpython": "cp", "pypy": "pp"}.get(self.implementation, self.implementation)
+        return f"{prefix}{self.version.major}{self.version.minor}"
+
+    @property
+    def abi(self) -> str:
+        """The ABI tag of wheels: ``cp312``, ``cp313t``, ``cp312d``, ``cp313td``."""
+        return f"{self.tag}{'t' if self.free_threaded else ''}{'d' if self.debug else ''}"
+
+    def __str__(self) -> str:
+        return self.abi
+
+
+ARCHITECTURES: Mapping[OperatingSystem, tuple[str, ...]] = {
+    OperatingSystem.LINUX: ("x86_64", "aarch64", "i686", "armv7l", "ppc64le", "s390x", "riscv64"),
+    OperatingSystem.DARWIN: ("arm64", "x86_64"),
+}
+"""What may stand behind ``OS/``; the first two of Linux and both of macOS are built and proven."""
+
+DEFAULT_FLOORS: Mapping[tuple[OperatingSystem, LibCFamily | None], Version] = {
+    (OperatingSystem.LINUX, LibCFamily.GLIBC): Version(major=2, minor=28),
+    (OperatingSystem.LINUX, LibCFamily.MUSL): Version(major=1, minor=2),
+    (OperatingSystem.DARWIN, None): Version(major=11, minor=0),
+}
+"""The floor of a target that names none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A place to run: ``name`` is how it was written, or the name that it goes by.
+
+    ``libc`` is set on Linux only, ``min_os`` on macOS only; both are floors: what runs there must
+    not need more. ``python`` is None when any Python will do. ``libraries`` are the sonames known to
+    stand on the target's system beside the manylinux baseline; None when nothing is known of it.
+    """
+
+    name: str
+    os: OperatingSystem
+    arch: str
+    libc: LibC | None = None
+    min_os: Version | None = None
+    python: PythonAbi | None = None
+    libraries: frozenset[str] | None = None
+
+    @property
+    def spec(self) -> str:
+        """The target in the grammar, whole: ``linux/x86_64/glibc2.28/cp312``."""
+        parts = [self.os.value, self.arch]
+        if self.libc is not None:
+            parts.append(str(self.libc))
+        if self.min_os is not None:
+            shown = self.min_os.major if self.min_os.minor == 0 else self.min_os
+            parts.append(f"macos{shown}")
+        if self.python is not None:
+            parts.append(self.python.abi)
+        return "/".join(parts)
+
+    @property
+    def same_machine(self) -> tuple[str, str, str]:
+        """What two targets must share to load each other's binaries: system, machine, libc family."""
+        return (self.os, self.arch, self.libc.family if self.libc else "")
+
+    def with_python(self, python: PythonAbi) -> Target:
+        """The same place with another Python."""
+        return replace(self, python=python)
+
+
+_FLOOR = re.compile(r"(?P<kind>glibc|musl|macos)(?P<version>\d{1,4}(?:\.\d{1,4})?)?")
+_PYTHON = re.compile(r"cp(?P<major>3)(?P<minor>\d{1,2})(?P<flags>t?d?)")
+
+GRAMMAR = "OS/ARCH[/musl|/glibcX.Y|/macosX[.Y]][/cpXY], such as linux/aarch64/glibc2.28/cp312"
+
+
+def parse_python_tag(text: str) -> PythonAbi:
+    """Read ``cp312``, ``cp313t``, ``cp312d``; raises :class:`UsageError`."""
+    match = _PYTHON.fullmatch(text)
+    if match is None:
+        raise UsageError(
+            f"{text!r} is no Python that a target can have",
+            next_step="write it as cp312, or cp313t for a free-threaded build",
+        )
+    return PythonAbi(
+        version=Version(major=3, minor=int(match["minor"])),
+        free_threaded="t" in match["flags"],
+        debug="d" in match["flags"],
+    )
+
+
+def parse_target(text: str, named: Mapping[str, Target]) -> Target:
+    """Read a target from the grammar, or find it by name among ``named``.
+
+    A name may be followed by a Python (``render/cp312``). Raises :class:`UsageError` listing what
+    would have been taken.
+    """
+    head, *rest = text.strip().split("/")
+    if head in named:
+        target = named[head]
+        for part in rest:
+            target = target.with_python(parse_python_tag(part))
+        return _complete(target)
+    if head not in set(OperatingSystem) or not rest:
+        raise _bad_target(text, named, "it is neither a name nor OS/ARCH")
+    system = OperatingSystem(head)
+    arch, *rest = rest
+    if arch not in ARCHITECTURES[system]:
+        good = ", ".join(f"{system}/{a}" for a in ARCHITECTURES[system])
+        raise _bad_target(text, named, f"{system} has no {arch!r}; it has {good}")
+    family = LibCFamily.GLIBC if system is OperatingSystem.LINUX else None
+    floor: Version | None = None
+    python: PythonAbi | None = None
+    for part in rest:
+        match = _FLOOR.fullmatch(part)
+        if match is None:
+            if not part.startswith("cp"):
+                raise _bad_target(text, named, f"{part!r} is neither a floor nor a Python")
+            python = parse_python_tag(part)
+            continue
+        if (match["kind"] == "macos") != (system is OperatingSystem.DARWIN):
+            raise _bad_target(text, named, f"{part!r} is no floor of {system}")
+        if match["kind"] != "macos":
+            family = LibCFamily(match["kind"])
+        floor = Version.parse(match["version"]) if match["version"] else None
+    floor = floor or DEFAULT_FLOORS[system, family]
+    return _complete(
+        Target(
+            name=text.strip(),
+            os=system,
+            arch=arch,
+            libc=LibC(family=family, version=floor) if family else None,
+            min_os=floor if system is OperatingSystem.DARWIN else None,
+            python=python,
+        )
+    )
+
+
+def _complete(target: Target) -> Target:
+    """Fill in the extension suffixes that follow from platform and Python."""
+    if target.python is None or target.python.ext_suffixes:
+        return target
+    return target.with_python(
+        replace(target.python, ext_suffixes=extension_suffixes(target, target.python))
+    )
+
+
+def _bad_target(text: str, named: Mapping[str, Target], why: str) -> UsageError:
+    names = ", ".join(sorted(named))
+    return UsageError(
+        f"{text!r} is not a target",
+        why=why,
+        next_step=f"name one of {names}, or write {GRAMMAR}",
+    )
+
+
+def extension_suffixes(target: Target, python: PythonAbi) -> tuple[str, ...]:
+    """The file suffixes that CPython imports there, best first.
+
+    Source: CPython's ``configure.ac`` (SOABI and the platform triplet), ``dynload_shlib.c``, and
+    PEP 3149. A free-threaded build takes no ``.abi3.so`` (PEP 703, PEP 803).
+    """
+    digits = f"{python.version.major}{python.version.minor}"
+    flags = f"{'t' if python.free_threaded else ''}{'d' if python.debug else ''}"
+    if target.os is OperatingSystem.DARWIN:
+        triplet = "darwin"
+    else:
+        libc = "musl" if target.libc and target.libc.family is LibCFamily.MUSL else "gnu"
+        arch, libc = {
+            "i686": ("i386", libc),
+            "armv7l": ("arm", libc + "eabihf"),
+            "ppc64le": ("powerpc64le", libc),
+        }.get(target.arch, (target.arch, libc))
+        triplet = f"{arch}-linux-{libc}"
+    suffixes = [f".cpython-{digits}{flags}-{triplet}.so"]
+    if not python.free_threaded:
+        suffixes.append(".abi3.so")
+    return (*suffixes, ".so")
+
+
+def platform_tags(target: Target) -> Iterator[str]:
+    """The wheel platform tags that run on the target, best first.
+
+    Source: PEP 600 (manylinux), PEP 656 (musllinux) and, for macOS, ``packaging.tags``.
+    """
+    if target.os is OperatingSystem.DARWIN:
+        from packaging.tags import mac_platforms  # noqa: PLC0415 - 90 ms that --version must not pay
+
+        floor = target.min_os or DEFAULT_FLOORS[OperatingSystem.DARWIN, None]
+        yield from mac_platforms((floor.major, floor.minor), target.arch)
+        return
+    libc = target.libc or LibC(family=LibCFamily.GLIBC)
+    floor = libc.version or DEFAULT_FLOORS[OperatingSystem.LINUX, libc.family]
+    if libc.family is LibCFamily.MUSL:
+        for minor in range(floor.minor, -1, -1):
+            yield f"musllinux_{floor.major}_{minor}_{target.arch}"
+    else:
+        legacy = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+        oldest = 5 if target.arch in {"x86_64", "i686"} else 17
+        for minor in range(floor.minor, oldest - 1, -1):
+            yield f"manylinux_{floor.major}_{minor}_{target.arch}"
+            if minor in legacy:
+                yield f"{legacy[minor]}_{target.arch}"
+    yield f"linux_{target.arch}"
+
+
+def wheel_tags(target: Target) -> Iterator[tuple[str, str, str]]:
+    """``(python, abi, platform)`` of every wheel that installs on the target, best first.
+
+    Shapes as in ``packaging.tags``; the target must name a Python, else ``ValueError``.
+    """
+    from packaging.tags import compatible_tags, cpython_tags  # noqa: PLC0415 - see platform_tags
+
+    if target.python is None:
+        raise ValueError(target.spec)
+    python = target.python
+    version = (python.version.major, python.version.minor)
+    platforms = list(platform_tags(target))
+    abis = [python.abi]
+    for tag in cpython_tags(version, abis=abis, platforms=platforms):
+        yield tag.interpreter, tag.abi, tag.platform
+    for tag in compatible_tags(version, interpreter=python.tag, platforms=platforms):
+        yield tag.interpreter, tag.abi, tag.platform
