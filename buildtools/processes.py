@@ -24,9 +24,12 @@ KEPT_BYTES = 4 << 20
 """Bytes kept of each stream; of a longer one the tail is kept."""
 
 PASSED_ON = frozenset(
-    "PATH HOME USER LOGNAME LANG LC_ALL LC_CTYPE TMPDIR TZ TERM SSL_CERT_FILE SSL_CERT_DIR "
-    "REQUESTS_CA_BUNDLE CURL_CA_BUNDLE NETRC SYSTEMROOT XDG_CACHE_HOME XDG_CONFIG_HOME".split()
-)
+    (
+        "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ", "TERM",
+        "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC",
+        "XDG_CACHE_HOME", "XDG_CONFIG_HOME",
+    )
+)  # fmt: skip
 """Environment variables that a child inherits; those of pip and proxies come beside them."""
 
 _PASSED_PREFIXES = ("PIP_", "UV_INDEX", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
@@ -34,7 +37,10 @@ _PASSED_PREFIXES = ("PIP_", "UV_INDEX", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
 _SECRETS = (
     (re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)@"), r"\1:****@"),
     (re.compile(r"(?<=://)([^/\s:@]{16,})@"), "****@"),
-    (re.compile(r"(?i)\b(password|passwd|pwd|token|secret|api[_-]?key)(=|:\s*)[^\s&;,'\"]+"), r"\1\2****"),
+    (
+        re.compile(r"(?i)\b(password|passwd|pwd|token|secret|api[_-]?key)(=|:\s*)[^\s&;,'\"]+"),
+        r"\1\2****",
+    ),
     (re.compile(r"(?i)\b(authorization:\s*(?:basic|bearer)\s+)\S+"), r"\1****"),
 )
 
@@ -44,7 +50,7 @@ class Completed:
     """A child that has ended.
 
     ``returncode`` is its exit code, or minus the signal's number; ``timed_out`` says that it was
-    ended by the deadline. ``stdout`` and ``stderr`` are decoded with replacement, credentials masked;
+    ended by the deadline. ``stdout`` and ``stderr`` are decoded, credentials masked;
     ``stderr`` is empty when the streams were merged.
     """
 
@@ -181,18 +187,11 @@ class _Reader:
                 os.set_blocking(process.stdin.fileno(), False)
                 selector.register(process.stdin, selectors.EVENT_WRITE)
             while selector.get_map():
-                left = self._deadline - time.monotonic()
-                if left <= 0:
+                if not self._wait_and_move(selector):
                     return True
-                # A grandchild may hold the pipes open after the child is gone: look every so often.
-                events = selector.select(min(left, 0.25))
-                if not events and process.poll() is not None:
+                # A grandchild may hold the pipes open after the child is gone.
+                if process.poll() is not None and not selector.select(0):
                     break
-                for key, mask in events:
-                    if mask & selectors.EVENT_WRITE:
-                        self._feed(selector)
-                    else:
-                        self._drain(selector, key.fileobj)
         for pipe in (process.stdout, process.stderr):
             if pipe is not None:
                 self._lines(id(pipe), b"\n")
@@ -201,6 +200,18 @@ class _Reader:
         except subprocess.TimeoutExpired:
             return True
         return False
+
+    def _wait_and_move(self, selector: selectors.BaseSelector) -> bool:
+        """Move what is ready within a quarter of a second; False when the deadline has passed."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            return False
+        for key, mask in selector.select(min(left, 0.25)):
+            if mask & selectors.EVENT_WRITE:
+                self._feed(selector)
+            else:
+                self._drain(selector, key.fileobj)
+        return True
 
     def _feed(self, selector: selectors.BaseSelector) -> None:
         pipe = self._process.stdin

@@ -106,8 +106,8 @@ class Target:
     """A place to run: ``name`` is how it was written, or the name that it goes by.
 
     ``libc`` is set on Linux only, ``min_os`` on macOS only; both are floors: what runs there must
-    not need more. ``python`` is None when any Python will do. ``libraries`` are the sonames known to
-    stand on the target's system beside the manylinux baseline; None when nothing is known of it.
+    not need more. ``python`` is None when any Python will do. ``libraries`` are the sonames
+    known to stand on the target's system beside the manylinux baseline; None when nothing is known.
     """
 
     name: str
@@ -133,7 +133,7 @@ class Target:
 
     @property
     def same_machine(self) -> tuple[str, str, str]:
-        """What two targets must share to load each other's binaries: system, machine, libc family."""
+        """What two targets share that load each other's binaries: system, machine, libc family."""
         return (self.os, self.arch, self.libc.family if self.libc else "")
 
     def with_python(self, python: PythonAbi) -> Target:
@@ -219,7 +219,7 @@ def _complete(target: Target) -> Target:
 
 
 def _bad_target(text: str, named: Mapping[str, Target], why: str) -> UsageError:
-    names = ", ".join(sorted(named))
+    names = ", ".join(sorted({"host", *named}))
     return UsageError(
         f"{text!r} is not a target",
         why=why,
@@ -257,7 +257,7 @@ def platform_tags(target: Target) -> Iterator[str]:
     Source: PEP 600 (manylinux), PEP 656 (musllinux) and, for macOS, ``packaging.tags``.
     """
     if target.os is OperatingSystem.DARWIN:
-        from packaging.tags import mac_platforms  # noqa: PLC0415 - 90 ms that --version must not pay
+        from packaging.tags import mac_platforms  # --version must not pay for it
 
         floor = target.min_os or DEFAULT_FLOORS[OperatingSystem.DARWIN, None]
         yield from mac_platforms((floor.major, floor.minor), target.arch)
@@ -282,7 +282,7 @@ def wheel_tags(target: Target) -> Iterator[tuple[str, str, str]]:
 
     Shapes as in ``packaging.tags``; the target must name a Python, else ``ValueError``.
     """
-    from packaging.tags import compatible_tags, cpython_tags  # noqa: PLC0415 - see platform_tags
+    from packaging.tags import compatible_tags, cpython_tags  # --version must not pay for it
 
     if target.python is None:
         raise ValueError(target.spec)

@@ -1,0 +1,172 @@
+"""``[tool.buildtools]`` of the project's ``pyproject.toml``, read and checked."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from buildtools.errors import UsageError
+from buildtools.targets import PythonAbi, Target, Version, parse_target
+
+_KEYS = {
+    "drivers": "a list of driver names",
+    "targets": "a list of targets",
+    "wheelhouse": "a folder",
+    "checks": "a list of package.module:function",
+    "target": "tables of named targets",
+    "render": "a table for the Render service",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What the project asks for; every field is empty where it says nothing.
+
+    ``root`` is the folder of the ``pyproject.toml``, or the one that was looked in. ``render`` is
+    left as it was read: its reader is in :mod:`buildtools.deploy`.
+    """
+
+    root: Path
+    file: Path | None = None
+    drivers: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    wheelhouse: Path | None = None
+    checks: tuple[str, ...] = ()
+    named: Mapping[str, Target]
+    render: Mapping[str, object]
+
+
+def load_configuration(folder: Path) -> Configuration:
+    """Read the nearest ``pyproject.toml`` at or above ``folder`` that has ``[tool.buildtools]``.
+
+    Raises :class:`UsageError` naming file and key when something in it is wrong.
+    """
+    folder = folder.absolute()
+    for parent in (folder, *folder.parents):
+        file = parent / "pyproject.toml"
+        if not file.is_file():
+            continue
+        try:
+            document = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(
+                "pyproject.toml is not TOML", where=str(file), why=str(error)
+            ) from error
+        table = document.get("tool", {}).get("buildtools")
+        if table is not None:
+            return _configuration(table, file)
+    return Configuration(root=folder, named=shipped_targets(), render={})
+
+
+def shipped_targets() -> dict[str, Target]:
+    """The targets that go by a name everywhere: ``render``, ``lambda``, ``alpine``."""
+    data = Path(__file__).with_name("data") / "targets.toml"
+    tables = tomllib.loads(data.read_text(encoding="utf-8"))
+    return {
+        name: replace(parse_target(str(table["spec"]), {}), name=name)
+        for name, table in tables.items()
+    }
+
+
+def target_notes() -> dict[str, str]:
+    """What is known, and not known, of each shipped target."""
+    data = Path(__file__).with_name("data") / "targets.toml"
+    tables = tomllib.loads(data.read_text(encoding="utf-8"))
+    return {name: str(table["note"]) for name, table in tables.items()}
+
+
+def pinned_python(folder: Path) -> PythonAbi | None:
+    """The Python that a ``.python-version`` file in the folder asks for; None without one."""
+    file = folder / ".python-version"
+    if not file.is_file():
+        return None
+    first = next(
+        (
+            line.strip()
+            for line in file.read_text(encoding="utf-8", errors="replace").splitlines()
+            if line.strip() and not line.startswith("#")
+        ),
+        "",
+    )
+    try:
+        return PythonAbi(version=Version.parse(first.removeprefix("python-")))
+    except ValueError:
+        raise UsageError(
+            f"{first!r} is no Python version",
+            where=str(file),
+            next_step="write a version such as 3.13.4",
+        ) from None
+
+
+def _wrong(file: Path, key: str, why: str) -> UsageError:
+    return UsageError(
+        f"[tool.buildtools] {key}: {why}",
+        where=str(file),
+        next_step="see the section on configuration in the README",
+    )
+
+
+def _configuration(table: object, file: Path) -> Configuration:
+    wrong = partial(_wrong, file)
+
+    if not isinstance(table, dict):
+        raise wrong("", "must be a table")
+    for key in table:
+        if key not in _KEYS:
+            raise wrong(key, f"is not known; known are {', '.join(_KEYS)}")
+
+    def texts(key: str) -> tuple[str, ...]:
+        value = table.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise wrong(key, f"must be {_KEYS[key]}")
+        return tuple(value)
+
+    def tables(key: str) -> dict[str, object]:
+        value = table.get(key, {})
+        if not isinstance(value, dict):
+            raise wrong(key, f"must hold {_KEYS[key]}")
+        return value
+
+    wheelhouse = table.get("wheelhouse")
+    if wheelhouse is not None and not isinstance(wheelhouse, str):
+        raise wrong("wheelhouse", "must be a folder's path")
+    named = shipped_targets()
+    for name, settings in tables("target").items():
+        named[name] = _named_target(name, settings, named, wrong)
+    return Configuration(
+        root=file.parent,
+        file=file,
+        drivers=texts("drivers"),
+        targets=texts("targets"),
+        wheelhouse=file.parent / wheelhouse if wheelhouse else None,
+        checks=texts("checks"),
+        named=named,
+        render=tables("render"),
+    )
+
+
+def _named_target(
+    name: str,
+    settings: object,
+    named: Mapping[str, Target],
+    wrong: Callable[[str, str], UsageError],
+) -> Target:
+    if not isinstance(settings, dict) or not isinstance(settings.get("spec"), str):
+        raise wrong(f"target.{name}", 'needs spec = "OS/ARCH…"')
+    if unknown := set(settings) - {"spec", "libraries"}:
+        raise wrong(f"target.{name}", f"{', '.join(sorted(unknown))} is not known")
+    libraries = settings.get("libraries")
+    if libraries is not None and not (
+        isinstance(libraries, list) and all(isinstance(item, str) for item in libraries)
+    ):
+        raise wrong(f"target.{name}.libraries", "must be a list of sonames")
+    try:
+        target = parse_target(settings["spec"], named)
+    except UsageError as error:
+        raise wrong(f"target.{name}.spec", str(error)) from error
+    return replace(
+        target, name=name, libraries=frozenset(libraries) if libraries is not None else None
+    )
