@@ -264,6 +264,7 @@ def platform_tags(target: Target) -> Iterator[str]:
         return
     libc = target.libc or LibC(family=LibCFamily.GLIBC)
     floor = libc.version or DEFAULT_FLOORS[OperatingSystem.LINUX, libc.family]
+    yield f"linux_{target.arch}"
     if libc.family is LibCFamily.MUSL:
         for minor in range(floor.minor, -1, -1):
             yield f"musllinux_{floor.major}_{minor}_{target.arch}"
@@ -274,7 +275,6 @@ def platform_tags(target: Target) -> Iterator[str]:
             yield f"manylinux_{floor.major}_{minor}_{target.arch}"
             if minor in legacy:
                 yield f"{legacy[minor]}_{target.arch}"
-    yield f"linux_{target.arch}"
 
 
 def wheel_tags(target: Target) -> Iterator[tuple[str, str, str]]:

@@ -1,0 +1,74 @@
+"""The command line: exit codes, help, and that no command pays for another's imports."""
+
+import json
+import sys
+from importlib.resources import files
+
+import jsonschema
+import pytest
+
+from buildtools import __version__
+from buildtools.__main__ import main
+from buildtools.cli import run_command_line
+from buildtools.commands import COMMANDS
+from buildtools.errors import BuildtoolsError, BusyError, ExitCode, InstallFailedError, NoWheelError
+
+
+def test_the_version_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["buildtools", "--version"])
+    assert main() == 0
+    assert capsys.readouterr().out == f"buildtools {__version__}\n"
+
+
+def test_without_a_command_the_help_is_shown_as_a_usage_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run_command_line([]) == ExitCode.USAGE
+    shown = capsys.readouterr().out
+    for name in COMMANDS:
+        assert f"    {name} " in shown
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run_command_line([name, "--help"])
+    assert caught.value.code == 0
+    assert "--json" in capsys.readouterr().out
+
+
+def test_a_bad_target_is_a_usage_error_that_lists_the_good_ones(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run_command_line(["detect", "--target", "linux/x87"]) == ExitCode.USAGE
+    said = capsys.readouterr().err
+    assert "linux/aarch64" in said
+    assert "render" in said
+
+
+def test_an_interpreter_that_is_not_there_cannot_be_looked_at(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run_command_line(["detect", "--python", "/no/such/python"]) == ExitCode.CANNOT_LOOK
+    assert "/no/such/python" in capsys.readouterr().err
+
+
+def test_detect_prints_what_its_schema_promises(capsys: pytest.CaptureFixture[str]) -> None:
+    schema = json.loads((files("buildtools") / "schemas" / "detect.schema.json").read_text())
+    for words in (["detect"], ["detect", "--target", "darwin/arm64"]):
+        assert run_command_line([*words, "--json"]) == ExitCode.OK
+        jsonschema.validate(json.loads(capsys.readouterr().out), schema)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [(NoWheelError, 4), (InstallFailedError, 5), (BusyError, 6)]
+)
+def test_each_error_has_its_exit_code(kind: type[BuildtoolsError], code: int) -> None:
+    assert kind("no").exit_code == code
+
+
+def test_an_error_says_what_where_why_and_what_next() -> None:
+    text = str(NoWheelError("no wheel", where="apsw", why="offline", next_step="drop --offline"))
+    assert text == "no wheel\n  where: apsw\n  why: offline\n  next: drop --offline"

@@ -1,0 +1,103 @@
+"""``[tool.buildtools]``: what is read, and how a mistake is told."""
+
+from pathlib import Path
+
+import pytest
+
+from buildtools.configuration import (
+    load_configuration,
+    pinned_python,
+    shipped_targets,
+    target_notes,
+)
+from buildtools.errors import UsageError
+from buildtools.targets import Version
+
+
+def project(folder: Path, text: str) -> Path:
+    (folder / "pyproject.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_everything_that_a_project_can_say_is_read(tmp_path: Path) -> None:
+    root = project(
+        tmp_path,
+        """
+        [tool.buildtools]
+        drivers = ["mysqlclient"]
+        targets = ["linux/aarch64"]
+        wheelhouse = "wheels"
+        checks = ["app.checks:database"]
+        [tool.buildtools.target.server]
+        spec = "linux/x86_64/glibc2.34/cp312"
+        libraries = ["libmariadb.so.3"]
+        [tool.buildtools.render]
+        service = "api"
+        """,
+    )
+    below = root / "src" / "app"
+    below.mkdir(parents=True)
+    read = load_configuration(below)
+    assert read.root == root
+    assert read.drivers == ("mysqlclient",)
+    assert read.targets == ("linux/aarch64",)
+    assert read.wheelhouse == root / "wheels"
+    assert read.checks == ("app.checks:database",)
+    assert read.named["server"].spec == "linux/x86_64/glibc2.34/cp312"
+    assert read.named["server"].libraries == frozenset({"libmariadb.so.3"})
+    assert read.render == {"service": "api"}
+
+
+def test_without_a_table_there_are_only_the_shipped_targets(tmp_path: Path) -> None:
+    read = load_configuration(project(tmp_path, "[project]\nname = 'x'\n"))
+    assert read.drivers == ()
+    assert set(read.named) >= {"render", "lambda", "alpine"}
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("driver = ['x']", "driver: is not known"),
+        ("drivers = 'mysqlclient'", "drivers: must be a list"),
+        ("drivers = [1]", "drivers: must be a list"),
+        ("wheelhouse = 3", "wheelhouse: must be a folder"),
+        ("target = 3", "target: must hold"),
+        ("render = []", "render: must hold"),
+        ("[tool.buildtools.target.x]\nspec = 3", "target.x: needs spec"),
+        ("[tool.buildtools.target.x]\nspec = 'linux/vax'", "target.x.spec"),
+        ("[tool.buildtools.target.x]\nspec = 'render'\nfloor = 1", "floor is not known"),
+        ("[tool.buildtools.target.x]\nspec = 'render'\nlibraries = 1", "list of sonames"),
+    ],
+)
+def test_a_mistake_is_told_with_its_file_and_key(tmp_path: Path, table: str, says: str) -> None:
+    root = project(tmp_path, f"[tool.buildtools]\n{table}\n")
+    with pytest.raises(UsageError) as caught:
+        load_configuration(root)
+    assert says in str(caught.value)
+    assert str(root / "pyproject.toml") in str(caught.value)
+
+
+def test_what_is_no_toml_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not TOML"):
+        load_configuration(project(tmp_path, "[tool.buildtools\n"))
+
+
+def test_every_shipped_target_has_a_note() -> None:
+    assert set(target_notes()) == set(shipped_targets())
+
+
+@pytest.mark.parametrize(
+    ("text", "minor"), [("3.13.4\n", 13), ("# pinned\n3.12\n", 12), ("python-3.11.9", 11)]
+)
+def test_a_pinned_python_is_read(tmp_path: Path, text: str, minor: int) -> None:
+    (tmp_path / ".python-version").write_text(text)
+    pinned = pinned_python(tmp_path)
+    assert pinned is not None
+    assert pinned.version == Version(major=3, minor=minor)
+
+
+def test_a_pinned_python_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".python-version").write_text("latest\n")
+    with pytest.raises(UsageError, match="no Python version"):
+        pinned_python(tmp_path)
+    assert pinned_python(tmp_path / "elsewhere") is None

@@ -1,0 +1,119 @@
+"""Targets: the grammar, its errors, suffixes and wheel tags."""
+
+import contextlib
+import importlib.machinery
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.tags import sys_tags
+
+from buildtools.errors import UsageError
+from buildtools.host import host_target
+from buildtools.targets import (
+    ARCHITECTURES,
+    LibCFamily,
+    OperatingSystem,
+    Target,
+    Version,
+    extension_suffixes,
+    parse_python_tag,
+    parse_target,
+    wheel_tags,
+)
+
+
+def floors(system: OperatingSystem) -> st.SearchStrategy[str]:
+    numbers = st.tuples(st.integers(1, 99), st.integers(1, 99))
+    if system is OperatingSystem.DARWIN:
+        return numbers.map(lambda v: f"macos{v[0]}.{v[1]}")
+    return st.tuples(st.sampled_from(LibCFamily), numbers).map(
+        lambda v: f"{v[0]}{v[1][0]}.{v[1][1]}"
+    )
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> str:
+    system = draw(st.sampled_from(OperatingSystem))
+    parts = [system.value, draw(st.sampled_from(ARCHITECTURES[system])), draw(floors(system))]
+    if draw(st.booleans()):
+        flags = draw(st.sampled_from(["", "t", "d", "td"]))
+        parts.append(f"cp3{draw(st.integers(11, 20))}{flags}")
+    return "/".join(parts)
+
+
+@given(specs())
+def test_a_whole_spec_is_read_and_written_back_alike(spec: str) -> None:
+    assert parse_target(spec, {}).spec == spec
+
+
+@given(st.text(alphabet="linuxdarwi/_64gcp3.1t", max_size=40))
+def test_any_text_is_a_target_or_a_usage_error(text: str) -> None:
+    with contextlib.suppress(UsageError):
+        assert isinstance(parse_target(text, {}), Target)
+
+
+def test_defaults_are_filled_in() -> None:
+    assert parse_target("linux/x86_64", {}).spec == "linux/x86_64/glibc2.28"
+    assert parse_target("linux/aarch64/musl", {}).spec == "linux/aarch64/musl1.2"
+    assert parse_target("darwin/arm64", {}).spec == "darwin/arm64/macos11"
+
+
+def test_a_bogus_architecture_is_refused_with_the_good_ones() -> None:
+    with pytest.raises(UsageError, match="not a target") as caught:
+        parse_target("linux/arm65", {"render": parse_target("linux/x86_64", {})})
+    assert "linux/aarch64" in caught.value.why
+    assert "host, render" in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "/", "linux", "linux/", "linux/x86_64/macos11", "darwin/arm64/glibc2.28", "windows/amd64",
+     "linux/x86_64/cp27", "linux/x86_64/cp311x", "render/linux"],
+)  # fmt: skip
+def test_what_is_wrong_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_target(text, {"render": parse_target("linux/x86_64", {})})
+
+
+def test_a_named_target_takes_a_python() -> None:
+    named = {"render": parse_target("linux/x86_64/glibc2.31", {})}
+    assert parse_target("render/cp312", named).spec == "linux/x86_64/glibc2.31/cp312"
+
+
+def test_this_interpreters_suffixes_are_what_the_rule_gives() -> None:
+    target = host_target()
+    assert target.python is not None
+    assert extension_suffixes(target, target.python) == tuple(
+        importlib.machinery.EXTENSION_SUFFIXES
+    )
+
+
+def test_this_interpreters_wheel_tags_are_those_of_packaging() -> None:
+    ours = ["-".join(tag) for tag in wheel_tags(host_target())]
+    theirs = [str(tag) for tag in sys_tags()]
+    assert ours == theirs, f"on {sys.version}"
+
+
+def test_a_free_threaded_python_takes_no_abi3() -> None:
+    target = parse_target("linux/x86_64/cp313t", {})
+    assert target.python is not None
+    assert ".abi3.so" not in target.python.ext_suffixes
+    assert all(abi != "abi3" for _, abi, _ in wheel_tags(target))
+
+
+def test_wheel_tags_need_a_python() -> None:
+    with pytest.raises(ValueError, match="linux/x86_64"):
+        list(wheel_tags(parse_target("linux/x86_64", {})))
+
+
+@pytest.mark.parametrize("text", ["cp27", "py3", "cp3", "cp311x", "311", ""])
+def test_a_bad_python_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_python_tag(text)
+
+
+def test_versions_are_ordered_as_numbers() -> None:
+    assert Version.parse("2.4") < Version.parse("2.17")
+    assert Version.parse("11") == Version(major=11, minor=0)
