@@ -8,6 +8,8 @@ from buildtools.binaries.facts import (
     BinaryKind,
     VersionNeed,
 )
+from buildtools.binaries.modulenames import ModuleKind, ModuleName, module_name
+from buildtools.binaries.reading import read_binary
 
 __all__ = [
     "Binary",
@@ -15,5 +17,9 @@ __all__ = [
     "BinaryFormat",
     "BinaryInvalid",
     "BinaryKind",
+    "ModuleKind",
+    "ModuleName",
     "VersionNeed",
+    "module_name",
+    "read_binary",
 ]

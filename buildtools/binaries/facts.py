@@ -35,13 +35,15 @@ class VersionNeed:
 class BinaryFacts:
     """The facts of one ELF or PE file, or of one slice of a Mach-O file.
 
-    ``arch`` is the field's own word: ``x86_64``, ``aarch64`` (on ELF and PE), ``arm64`` (on Mach-O,
-    ``arm64e`` too), ``i686``, ``armv7l``, ``ppc64le``, ``s390x``, ``riscv64``, ``loongarch64``, else
-    ``machine-<number>``. ``needed`` keeps the file's order; for Mach-O the install names as they
-    stand (``@rpath/libfoo.dylib``), with weak ones in ``weak_needed``. ``rpath`` and ``runpath`` are
-    split at ``:`` with ``$ORIGIN`` and ``@loader_path`` unexpanded. ``soname`` is the soname, the
-    install name or the export name. ``interpreter`` is PT_INTERP. ``min_os`` is (major, minor) of
-    the least macOS. ``undefined`` and ``defined`` are filled only when symbols were asked for.
+    ``arch`` is the field's own word: ``x86_64``, ``aarch64`` (on ELF and PE), ``arm64`` (on
+    Mach-O, ``arm64e`` too), ``i686``, ``armv7l``, ``ppc64le``, ``s390x``, ``riscv64``,
+    ``loongarch64``, else ``machine-<number>``. ``needed`` keeps the file's order; for Mach-O the
+    install names as they stand (``@rpath/libfoo.dylib``), with weak and lazy ones (PE: delayed
+    ones) in ``weak_needed``. ``rpath`` and ``runpath`` are split at ``:`` with ``$ORIGIN`` and
+    ``@loader_path`` unexpanded. ``soname`` is the soname, the install name or the export name.
+    ``interpreter`` is PT_INTERP. ``min_os`` is (major, minor) of the least macOS. ``undefined``
+    (without weak ones) and ``defined`` are filled only when symbols were asked for; Mach-O's keep
+    their leading underscore.
     """
 
     format: BinaryFormat
@@ -76,8 +78,8 @@ class BinaryInvalid(Exception):  # noqa: N818 - the name that the house's layout
     """The bytes are no binary that a loader would take.
 
     ``reason`` is a sentence; ``looks_like`` names what they are instead when that is known:
-    ``empty``, ``truncated``, ``git-lfs-pointer``, ``html``, ``text``, ``zip``, ``gzip``, ``archive``
-    (a static ``.a``), ``unknown``.
+    ``empty``, ``truncated``, ``git-lfs-pointer``, ``html``, ``text``, ``zip``, ``gzip``,
+    ``archive`` (a static ``.a``), ``unknown``.
     """
 
     def __init__(self, reason: str, *, looks_like: str = "unknown") -> None:

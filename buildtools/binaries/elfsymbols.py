@@ -1,0 +1,115 @@
+"""ELF dynamic symbols: what a file wants from others and what it gives.
+
+The number of symbols comes from DT_HASH, from the section headers, or, where those are stripped,
+from the chains of DT_GNU_HASH. Source: the gABI, "Hash Table"; binutils' ``bfd/elflink.c``.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from buildtools.binaries.elfimage import WIDE, Image, StringTable
+from buildtools.binaries.facts import BinaryInvalid
+
+_DT_HASH, _DT_STRSZ, _DT_STRTAB, _DT_SYMTAB, _DT_GNU_HASH = 4, 10, 5, 6, 0x6FFFFEF5
+_SHT_DYNSYM = 11
+_EM_S390 = 22
+_STB_WEAK = 2
+_SHN_UNDEF = 0
+
+_MOST_SYMBOLS = 400_000
+_NAME_BYTES = 24 << 20
+_MOST_BUCKETS = 1 << 18
+
+Symbols = tuple[frozenset[str] | None, frozenset[str] | None]
+
+
+def read_symbols(image: Image, strings: StringTable) -> Symbols:
+    """Undefined (but not weak) and defined names, without their versions.
+
+    ``(None, None)`` for a file with more than it is worth reading: 400,000 symbols, or 24 MiB of
+    names. Raises :class:`BinaryInvalid`.
+    """
+    if _DT_SYMTAB not in image.dynamic:
+        return frozenset(), frozenset()
+    count = _count(image)
+    size = min(image.dynamic.get(_DT_STRSZ, 0), image.source.size)
+    if count > _MOST_SYMBOLS or size > _NAME_BYTES:
+        return None, None
+    layout = image.layout.symbol
+    table = image.source.at(image.offset(image.dynamic[_DT_SYMTAB]), count * layout.size)
+    names = image.source.at(strings.start, size)
+    undefined: set[str] = set()
+    defined: set[str] = set()
+    taken = 0
+    wide = image.layout.bits == WIDE
+    for row in layout.iter_unpack(table):
+        info, section = (row[1], row[3]) if wide else (row[3], row[5])
+        if row[0] == 0:
+            continue
+        end = names.find(b"\0", row[0])
+        if end < 0:
+            raise BinaryInvalid("a symbol's name has no end")
+        taken += end - row[0]
+        if taken > _NAME_BYTES:
+            return None, None
+        name = names[row[0] : end].decode("utf-8", "backslashreplace")
+        if section != _SHN_UNDEF:
+            defined.add(name)
+        elif info >> 4 != _STB_WEAK:
+            undefined.add(name)
+    return frozenset(undefined), frozenset(defined)
+
+
+def _count(image: Image) -> int:
+    """The number of dynamic symbols, the null one counted."""
+    count: int | None = None
+    if _DT_HASH in image.dynamic:
+        wide = image.machine == _EM_S390 and image.layout.bits == WIDE
+        order = "<" if image.layout.little_endian else ">"
+        layout = Struct(order + ("QQ" if wide else "II"))
+        data = image.address_bytes(image.dynamic[_DT_HASH], layout.size)
+        if len(data) == layout.size:
+            count = int(layout.unpack(data)[1])
+    if count is None:
+        count = _count_by_sections(image)
+    if count is None and _DT_GNU_HASH in image.dynamic:
+        count = _count_by_gnu_hash(image)
+    return count or 0
+
+
+def _count_by_sections(image: Image) -> int | None:
+    start, size, number = image.sections
+    if not number:
+        return None
+    layout = image.layout.section
+    for row in layout.iter_unpack(image.source.at(start, size * number)):
+        if row[1] == _SHT_DYNSYM and row[3] == image.dynamic[_DT_SYMTAB]:
+            return int(row[5]) // image.layout.symbol.size
+    return None
+
+
+def _count_by_gnu_hash(image: Image) -> int:
+    """The highest symbol that a bucket names, and on to the end of its chain."""
+    order = "<" if image.layout.little_endian else ">"
+    address = image.dynamic[_DT_GNU_HASH]
+    header = Struct(order + "4I")
+    data = image.address_bytes(address, header.size)
+    if len(data) < header.size:
+        raise BinaryInvalid("a hash table outside its segment")
+    buckets, first, bloom_words, _ = header.unpack(data)
+    if buckets > _MOST_BUCKETS or bloom_words > _MOST_BUCKETS:
+        raise BinaryInvalid(f"a hash table of {buckets} buckets")
+    at = address + header.size + bloom_words * (image.layout.bits // 8)
+    word = Struct(order + "I")
+    table = image.address_bytes(at, 4 * buckets)
+    last: int = max((row[0] for row in word.iter_unpack(table[: len(table) // 4 * 4])), default=0)
+    if last < first:
+        return first
+    chains = at + 4 * buckets
+    chain = image.address_bytes(chains + 4 * (last - first), 4 * _MOST_BUCKETS)
+    for row in word.iter_unpack(chain[: len(chain) // 4 * 4]):
+        last += 1
+        if row[0] & 1:
+            break
+    return int(last)
