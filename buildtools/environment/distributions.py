@@ -1,0 +1,150 @@
+"""Installed distributions: name and version from the folder's name, the rest when asked."""
+
+from __future__ import annotations
+
+import csv
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from buildtools.archives import Files
+from buildtools.archives.files import join
+
+_FOLDER = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+?)(?:-py\d[^-]*)?\.(?:dist|egg)-info")
+_NATIVE_ROW = re.compile(
+    r'^(?P<path>[^",\n]*\.(?:so|pyd|dylib|node)(?:\.[^",\n]*)?),(?:sha256=(?P<digest>[^,\n]*))?,(?P<size>\d*)',
+    re.MULTILINE,
+)
+_QUOTED = re.compile(r'^"', re.MULTILINE)
+_NATIVE_NAME = re.compile(r"\.(?:so|pyd|dylib|node)(?:\.|$)")
+_TAG = re.compile(r"^Tag:\s*(\S+)\s*$", re.MULTILINE)
+_PURELIB = re.compile(r"^Root-Is-Purelib:\s*(\S+)", re.MULTILINE)
+
+
+def normalized(name: str) -> str:
+    """A distribution's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRow:
+    """What RECORD says of one native file: its path from the site folder, sha256, size in bytes.
+
+    ``digest`` is urlsafe base64 without padding, empty where RECORD has none; ``size`` then -1.
+    """
+
+    path: str
+    digest: str
+    size: int
+
+
+class Distribution:
+    """One installed distribution, or one inside an artefact.
+
+    ``site`` is the folder that its files are counted from, ``info`` its ``.dist-info`` or
+    ``.egg-info``. RECORD and WHEEL are read at the first question.
+    """
+
+    __slots__ = ("_files", "_record", "_wheel", "info", "name", "site", "version")
+
+    def __init__(self, *, name: str, version: str, site: str, info: str, files: Files) -> None:
+        self.name = name
+        self.version = version
+        self.site = site
+        self.info = info
+        self._files = files
+        self._record: Mapping[str, RecordRow] | None = None
+        self._wheel: tuple[tuple[str, ...], bool] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Distribution {self.name} {self.version} in {self.site}>"
+
+    @property
+    def key(self) -> str:
+        """The name as PEP 503 compares it."""
+        return normalized(self.name)
+
+    @property
+    def record_path(self) -> str:
+        """Where RECORD lies, whether or not it is there."""
+        return f"{self.info}/RECORD"
+
+    @property
+    def natives(self) -> Mapping[str, RecordRow]:
+        """The native files that RECORD (or ``installed-files.txt``) lists, by full path."""
+        if self._record is None:
+            self._record = self._read_record()
+        return self._record
+
+    @property
+    def has_record(self) -> bool:
+        """Whether a list of its files is there."""
+        return not self._files.names(self.info).isdisjoint({"RECORD", "installed-files.txt"})
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags in WHEEL, such as ``cp311-cp311-manylinux_2_17_x86_64``; () without WHEEL."""
+        return self._read_wheel()[0]
+
+    @property
+    def purelib(self) -> bool:
+        """Whether WHEEL says that the distribution is pure; False without WHEEL."""
+        return self._read_wheel()[1]
+
+    @property
+    def top_level(self) -> tuple[str, ...]:
+        """The top-level names of ``top_level.txt``, else the distribution's own name."""
+        text = self._files.text(f"{self.info}/top_level.txt")
+        names = tuple(line.strip() for line in text.splitlines() if line.strip())
+        return names or (self.name.replace("-", "_"),)
+
+    def _read_wheel(self) -> tuple[tuple[str, ...], bool]:
+        if self._wheel is None:
+            text = self._files.text(f"{self.info}/WHEEL")
+            pure = _PURELIB.search(text)
+            self._wheel = (
+                tuple(_TAG.findall(text)),
+                pure is not None and pure[1].lower() == "true",
+            )
+        return self._wheel
+
+    def _read_record(self) -> Mapping[str, RecordRow]:
+        text = self._files.text(self.record_path)
+        if text:
+            rows = record_rows(text)
+            return {self._absolute(self.site, row.path): row for row in rows}
+        listed = self._files.text(f"{self.info}/installed-files.txt")
+        return {
+            self._absolute(self.info, line): RecordRow(path=line, digest="", size=-1)
+            for line in listed.splitlines()
+            if _NATIVE_NAME.search(line)
+        }
+
+    @staticmethod
+    def _absolute(base: str, path: str) -> str:
+        joined = join(base, path)
+        return posixpath.normpath(joined) if ".." in path or "//" in path else joined
+
+
+def record_rows(text: str) -> list[RecordRow]:
+    """The rows of a RECORD (PEP 376, PEP 427) that name native files.
+
+    Most rows carry no quotes and are found by one expression; a RECORD with quotes is read as CSV.
+    """
+    if _QUOTED.search(text):
+        rows = [row for row in csv.reader(text.splitlines()) if len(row) >= 3]  # noqa: PLR2004
+        found = [(row[0], row[1].removeprefix("sha256="), row[2]) for row in rows]
+        wanted = [row for row in found if _NATIVE_NAME.search(row[0])]
+    else:
+        wanted = [(m["path"], m["digest"] or "", m["size"]) for m in _NATIVE_ROW.finditer(text)]
+    return [
+        RecordRow(path=path, digest=digest, size=int(size) if size.isdigit() else -1)
+        for path, digest, size in wanted
+    ]
+
+
+def read_folder_name(folder: str) -> tuple[str, str] | None:
+    """Name and version out of ``numpy-2.1.0.dist-info``; None for another kind of name."""
+    match = _FOLDER.fullmatch(folder)
+    return (match["name"], match["version"]) if match else None
