@@ -1,0 +1,129 @@
+"""``buildtools render``: the build command, the Blueprint, and its linter."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from buildtools import __version__
+from buildtools.configuration import load_configuration
+from buildtools.deploy.blueprint import drift, new_blueprint, updated_blueprint
+from buildtools.deploy.blueprint_check import check_blueprint
+from buildtools.deploy.blueprint_findings import BlueprintFinding, Rule
+from buildtools.deploy.service import RenderService, render_service
+from buildtools.errors import CannotLookError, ExitCode
+from buildtools.findings import Severity
+from buildtools.report import Screen
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The subcommands of ``render``."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("command", help="print the buildCommand of the service")
+    blueprint = actions.add_parser("blueprint", help="print, write or compare the Blueprint")
+    where = blueprint.add_mutually_exclusive_group()
+    where.add_argument("--write", metavar="FILE", type=Path, help="bring this file up to date")
+    where.add_argument("--check", metavar="FILE", type=Path, help="say whether it is up to date")
+    check = actions.add_parser("check", help="lint a Blueprint")
+    check.add_argument("file", metavar="FILE", type=Path)
+
+
+def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
+    """Carry out one of the subcommands."""
+    if args.action == "check":
+        return _report(check_blueprint(_read(args.file), str(args.file)), screen, str(args.file))
+    service = render_service(load_configuration(Path.cwd()), __version__)
+    if args.action == "command":
+        return _command(service, screen)
+    if args.check is not None:
+        return _check(args.check, service, screen)
+    if args.write is not None:
+        return _write(args.write, service, screen)
+    text = new_blueprint(service)
+    if screen.as_json:
+        screen.document("render", {"blueprint": text, "findings": []})
+    else:
+        screen.line(text.rstrip("\n"))
+    return ExitCode.OK
+
+
+def _command(service: RenderService, screen: Screen) -> ExitCode:
+    if screen.as_json:
+        screen.document("render", {"command": service.build, "findings": []})
+    else:
+        screen.line(service.build)
+    return ExitCode.OK
+
+
+def _write(file: Path, service: RenderService, screen: Screen) -> ExitCode:
+    old = _read(file) if file.exists() else ""
+    new = updated_blueprint(old, service) if old else new_blueprint(service)
+    if new != old:
+        beside = file.with_name(f".{file.name}.new")
+        beside.write_text(new, encoding="utf-8")
+        beside.replace(file)
+    said = f"{file}: {'written' if new != old else 'up to date already'}"
+    if not screen.as_json:
+        screen.line(said)
+    findings = check_blueprint(new, str(file))
+    return _report(findings, screen, str(file)) if findings or screen.as_json else ExitCode.OK
+
+
+def _check(file: Path, service: RenderService, screen: Screen) -> ExitCode:
+    text = _read(file)
+    findings = list(check_blueprint(text, str(file)))
+    difference = drift(text, service, str(file))
+    if difference:
+        findings.append(
+            BlueprintFinding(
+                rule=Rule.DRIFT,
+                severity=Severity.ERROR,
+                path=str(file),
+                evidence=difference,
+                remedy=Rule.DRIFT.remedy,
+                line=1,
+                column=1,
+            )
+        )
+    return _report(tuple(findings), screen, str(file))
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotLookError(
+            "the Blueprint cannot be read",
+            where=str(file),
+            why=str(error),
+            next_step=f"buildtools render blueprint --write {file}",
+        ) from error
+
+
+def _report(findings: tuple[BlueprintFinding, ...], screen: Screen, file: str) -> ExitCode:
+    if screen.as_json:
+        screen.document("render", {"findings": [_as_json(found) for found in findings]})
+    elif not findings:
+        screen.line(f"{file}: nothing wrong was found")
+    else:
+        for found in findings:
+            severity = screen.verdict(found.severity)
+            place = f"{found.path}:{found.line or 1}:{found.column or 1}"
+            screen.line(f"{place}: {severity}: {found.evidence} [{found.rule}]")
+            screen.line(f"    {found.remedy}")
+    errors = any(found.severity is Severity.ERROR for found in findings)
+    return ExitCode.NO if errors else ExitCode.OK
+
+
+def _as_json(found: BlueprintFinding) -> dict[str, object]:
+    return {
+        "cause": found.rule,
+        "severity": found.severity,
+        "path": found.path,
+        "distribution": "",
+        "evidence": found.evidence,
+        "remedy": found.remedy,
+        "command": "",
+        "line": found.line,
+        "column": found.column,
+    }

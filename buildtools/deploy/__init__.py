@@ -1,0 +1,1 @@
+"""Deployment: Render's Blueprint and build command, GitHub's matrix."""

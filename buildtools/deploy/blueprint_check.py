@@ -1,0 +1,209 @@
+"""Lints a Render Blueprint: its shape, and the rules that Render's schema misses.
+
+Every finding carries the line and column of the node that it is about, both counted from 1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import assert_never
+
+import yaml
+
+from buildtools.deploy.blueprint_findings import BlueprintFinding, Rule
+from buildtools.deploy.blueprint_rules import across_services, of_service, of_variable
+from buildtools.deploy.blueprint_shapes import (
+    CRON,
+    KEY_VALUE,
+    ROOT,
+    SERVER,
+    SERVICE_TYPES,
+    SERVICES,
+    STATIC,
+    Choice,
+    Kind,
+    ListOf,
+    Range,
+    Scalar,
+    Shape,
+)
+from buildtools.findings import Severity
+
+LARGEST = 1 << 20
+"""Bytes; a Blueprint of more is refused unread."""
+
+
+def check_blueprint(text: str, path: str) -> tuple[BlueprintFinding, ...]:
+    """Every finding of a Blueprint, in the file's order; none when there is nothing to say."""
+    if len(text.encode(errors="replace")) > LARGEST:
+        return (_plain(path, Rule.NOT_YAML, "it is larger than a megabyte"),)
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        found = _plain(path, Rule.NOT_YAML, str(error.problem or error.context))
+        return (found.at(mark.line + 1, mark.column + 1),) if mark else (found,)
+    except (yaml.YAMLError, RecursionError) as error:
+        return (_plain(path, Rule.NOT_YAML, str(error).splitlines()[0]),)
+    if root is None:
+        return (_plain(path, Rule.MISSING_KEY, "the file is empty"),)
+    walk = _Walk(path)
+    walk.check(root, ROOT, "the Blueprint")
+    walk.findings.extend(across_services(root, path))
+    unique = dict.fromkeys(walk.findings)
+    return tuple(sorted(unique, key=lambda found: (found.line or 0, found.column or 0)))
+
+
+def _plain(path: str, rule: Rule, evidence: str) -> BlueprintFinding:
+    return BlueprintFinding(
+        rule=rule, severity=Severity.ERROR, path=path, evidence=evidence, remedy=rule.remedy
+    )
+
+
+_SERVICE_SHAPES = (SERVER, CRON, STATIC, KEY_VALUE)
+
+
+class _Walk:
+    """Goes through the nodes beside the shape that they should have, gathering findings."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.findings: list[BlueprintFinding] = []
+        self.depth = 0
+
+    def say(
+        self, node: yaml.Node, rule: Rule, evidence: str, severity: Severity = Severity.ERROR
+    ) -> None:
+        self.findings.append(
+            BlueprintFinding.at_node(node, rule, evidence, path=self.path, severity=severity)
+        )
+
+    def check(self, node: yaml.Node, kind: Kind, where: str) -> None:
+        """Check one node against its kind."""
+        if self.depth > 50:  # noqa: PLR2004 - an alias may point at its own parent
+            return
+        self.depth += 1
+        try:
+            match kind:
+                case Scalar():
+                    self._scalar(node, kind, where)
+                case Choice():
+                    self._choice(node, kind, where)
+                case Range():
+                    self._range(node, kind, where)
+                case ListOf():
+                    self._list(node, kind, where)
+                case Shape():
+                    self._mapping(node, kind, where)
+                case _:
+                    assert_never(kind)
+        finally:
+            self.depth -= 1
+
+    def _scalar(self, node: yaml.Node, kind: Scalar, where: str) -> None:
+        tag = node.tag.rpartition(":")[2]
+        fits = {
+            Scalar.TEXT: tag in {"str", "null"},
+            Scalar.WHOLE: tag == "int",
+            Scalar.TRUTH: tag == "bool",
+            Scalar.TEXT_OR_NUMBER: tag in {"str", "int", "float"},
+        }[kind]
+        if not isinstance(node, yaml.ScalarNode) or not fits:
+            quote = ' (put it in quotes: "…")' if isinstance(node, yaml.ScalarNode) else ""
+            self.say(node, Rule.WRONG_TYPE, f"{where} must be {kind.value}, found {tag}{quote}")
+
+    def _choice(self, node: yaml.Node, kind: Choice, where: str) -> None:
+        value = node.value if isinstance(node, yaml.ScalarNode) else None
+        if value in kind.words:
+            return
+        close = get_close_matches(str(value), kind.words, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        if kind.open and value is not None:
+            said = f"{where} {value!r} is not a plan known to this version{hint}"
+            self.say(node, Rule.UNKNOWN_PLAN, said, Severity.WARNING)
+            return
+        said = f"{where} must be one of {', '.join(kind.words)}{hint}"
+        self.say(node, Rule.WRONG_VALUE, said)
+
+    def _range(self, node: yaml.Node, kind: Range, where: str) -> None:
+        whole = isinstance(node, yaml.ScalarNode) and re.fullmatch(r"[+-]?\d{1,9}", node.value)
+        most = f" and {kind.most}" if kind.most is not None else ""
+        wanted = f"between {kind.least}{most}" if most else f"at least {kind.least}"
+        if not whole or not node.tag.endswith(":int"):
+            self.say(node, Rule.WRONG_TYPE, f"{where} must be a whole number, {wanted}")
+            return
+        number = int(node.value)
+        if number < kind.least or (kind.most is not None and number > kind.most):
+            self.say(node, Rule.WRONG_VALUE, f"{where} is {number}; it must be {wanted}")
+
+    def _list(self, node: yaml.Node, kind: ListOf, where: str) -> None:
+        if not isinstance(node, yaml.SequenceNode):
+            self.say(node, Rule.WRONG_TYPE, f"{where} must be a list")
+            return
+        for item in node.value:
+            self.check(item, self._service_shape(item) if kind is SERVICES else kind.item, where)
+
+    def _service_shape(self, node: yaml.Node) -> Shape:
+        """The shape that a service's ``type`` and ``runtime`` call for."""
+        fields = scalars(node)
+        if fields.get("type") in {"keyvalue", "redis"}:
+            return KEY_VALUE
+        if fields.get("type") == "cron":
+            return CRON
+        if fields.get("type") == "web" and fields.get("runtime") == "static":
+            return STATIC
+        return SERVER
+
+    def _mapping(self, node: yaml.Node, kind: Shape, where: str) -> None:
+        if not isinstance(node, yaml.MappingNode):
+            self.say(node, Rule.WRONG_TYPE, f"{where} must be a mapping of keys to values")
+            return
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
+            if name in seen:
+                self.say(key, Rule.DUPLICATE_KEY, f"{name} stands twice in {kind.name}")
+            seen.add(name)
+            self._field(kind, name, key, value)
+        for name in kind.required:
+            if name not in seen:
+                self.say(node, Rule.MISSING_KEY, f"{kind.name} needs {name}")
+        if kind.name == "environment variable":
+            self.findings.extend(
+                of_variable(node, self.path, in_group="fromGroup" not in kind.fields)
+            )
+        elif kind in _SERVICE_SHAPES:
+            self.findings.extend(of_service(node, self.path))
+
+    def _field(self, kind: Shape, name: str, key: yaml.Node, value: yaml.Node) -> None:
+        if name not in kind.fields:
+            close = get_close_matches(name, kind.fields, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            self.say(key, Rule.UNKNOWN_KEY, f"{kind.name} has no key {name}{hint}")
+            return
+        if name in kind.deprecated:
+            said = f"{name} is deprecated; use {kind.deprecated[name]}"
+            self.say(key, Rule.DEPRECATED, said, Severity.WARNING)
+        if name == "type" and "runtime" in kind.required and not _known_type(value):
+            said = f"type must be one of {', '.join(SERVICE_TYPES[:-1])}"
+            self.say(value, Rule.WRONG_VALUE, said)
+            return
+        self.check(value, kind.fields[name], name)
+
+
+def _known_type(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.value in SERVICE_TYPES
+
+
+def scalars(node: yaml.Node) -> dict[str, str]:
+    """The scalar fields of a mapping node, as text."""
+    return dict(_scalars(node))
+
+
+def _scalars(node: yaml.Node) -> Iterator[tuple[str, str]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and isinstance(value, yaml.ScalarNode):
+                yield key.value, value.value

@@ -1,0 +1,284 @@
+"""The rules that Render's schema misses: of one service, of one variable, and across services."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import yaml
+
+from buildtools.deploy.blueprint_findings import BlueprintFinding, Rule
+from buildtools.findings import Severity
+
+_SECRET_NAME = re.compile(
+    r"(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|CREDENTIAL|_PWD$|_DSN$)",
+    re.IGNORECASE,
+)
+_SECRET_VALUE = re.compile(
+    r"://[^/\s:@]+:[^/\s@]+@|-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|^(AKIA[0-9A-Z]{16}|gh[pousr]_\w{20,}|sk-\w{20,})"
+)
+_HARMLESS = re.compile(r"^(|true|false|none|null|yes|no|\d{1,3})$", re.IGNORECASE)
+_SOURCES = ("value", "generateValue", "fromDatabase", "fromService", "fromGroup")
+_CRON_FIELD = re.compile(r"(\*|[0-9A-Za-z,\-*]+)(/\d{1,4})?")
+_FREE = "free"
+
+
+def fields_of(node: yaml.Node) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+    """Key to (key node, value node) of a mapping; empty for anything else."""
+    if not isinstance(node, yaml.MappingNode):
+        return {}
+    return {
+        str(key.value): (key, value)
+        for key, value in node.value
+        if isinstance(key, yaml.ScalarNode)
+    }
+
+
+def text_of(node: yaml.Node | None) -> str | None:
+    """A scalar's text."""
+    return node.value if isinstance(node, yaml.ScalarNode) else None
+
+
+Fields = dict[str, tuple[yaml.Node, yaml.Node]]
+
+
+def of_service(node: yaml.Node, path: str) -> Iterator[BlueprintFinding]:
+    """What is wrong between the fields of one service."""
+    fields = fields_of(node)
+    service = _Place(node=node, fields=fields, path=path)
+    yield from _disk(service)
+    yield from _plan(service)
+    yield from _commands(service)
+    yield from _addresses(fields, path)
+    yield from _filter(fields, path)
+    yield from _scaling(fields, path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """One mapping's node and fields, and how to point at them."""
+
+    node: yaml.Node
+    fields: Fields
+    path: str
+
+    def value(self, name: str) -> str | None:
+        return text_of(self.fields[name][1]) if name in self.fields else None
+
+    def at(
+        self, name: str, rule: Rule, said: str, severity: Severity = Severity.ERROR
+    ) -> BlueprintFinding:
+        place = self.fields[name][0] if name in self.fields else self.node
+        return BlueprintFinding.at_node(place, rule, said, path=self.path, severity=severity)
+
+
+def _disk(service: _Place) -> Iterator[BlueprintFinding]:
+    if "disk" not in service.fields:
+        return
+    if "maxShutdownDelaySeconds" in service.fields:
+        said = "a service with a disk takes no maxShutdownDelaySeconds"
+        yield service.at("maxShutdownDelaySeconds", Rule.DISK_WITH_SHUTDOWN_DELAY, said)
+    for name in ("scaling", "numInstances"):
+        if name in service.fields and service.value(name) != "1":
+            said = f"a service with a disk takes no {name}"
+            yield service.at(name, Rule.DISK_WITH_SCALING, said)
+
+
+def _plan(service: _Place) -> Iterator[BlueprintFinding]:
+    kind = service.value("type")
+    if kind == "redis":
+        yield service.at("type", Rule.DEPRECATED, "type redis is now keyvalue", Severity.WARNING)
+    if service.value("plan") != _FREE:
+        return
+    for name in ("disk", "preDeployCommand", "maxShutdownDelaySeconds", "scaling"):
+        if name in service.fields:
+            said = f"{name} needs a paid plan; this one is free"
+            yield service.at(name, Rule.NEEDS_PAID_PLAN, said)
+    if kind in {"worker", "pserv", "cron"}:
+        yield service.at("plan", Rule.NEEDS_PAID_PLAN, f"there is no free {kind}")
+
+
+def _commands(service: _Place) -> Iterator[BlueprintFinding]:
+    kind, runtime = service.value("type"), service.value("runtime")
+    schedule = service.value("schedule")
+    if schedule is not None and not _is_schedule(schedule):
+        yield service.at("schedule", Rule.BAD_SCHEDULE, f"{schedule!r} is no cron schedule")
+    native = runtime not in {None, "docker", "image", "static"}
+    for name in ("buildCommand", "startCommand"):
+        if native and name not in service.fields and kind in {"web", "worker", "pserv", "cron"}:
+            yield service.at("runtime", Rule.MISSING_COMMAND, f"a {runtime} service needs {name}")
+    if runtime == "image" and "image" not in service.fields:
+        yield service.at("runtime", Rule.MISSING_KEY, "runtime image needs image.url")
+    if kind == "worker" and "healthCheckPath" in service.fields:
+        said = "a worker takes no requests, so no healthCheckPath"
+        yield service.at("healthCheckPath", Rule.WRONG_VALUE, said)
+
+
+def _scaling(fields: Fields, path: str) -> Iterator[BlueprintFinding]:
+    if "scaling" not in fields:
+        return
+    inner = fields_of(fields["scaling"][1])
+    numbers = {name: text_of(value) or "" for name, (_, value) in inner.items()}
+    least, most = numbers.get("minInstances", ""), numbers.get("maxInstances", "")
+    if least.isdigit() and most.isdigit() and int(least) > int(most):
+        said = f"minInstances {least} is more than maxInstances {most}"
+        yield BlueprintFinding.at_node(inner["minInstances"][1], Rule.WRONG_VALUE, said, path=path)
+    if not {"targetCPUPercent", "targetMemoryPercent"} & set(inner):
+        said = "scaling needs targetCPUPercent or targetMemoryPercent"
+        yield BlueprintFinding.at_node(fields["scaling"][0], Rule.MISSING_KEY, said, path=path)
+
+
+def _addresses(fields: Fields, path: str) -> Iterator[BlueprintFinding]:
+    entries = fields["ipAllowList"][1] if "ipAllowList" in fields else None
+    for entry in entries.value if isinstance(entries, yaml.SequenceNode) else ():
+        source = fields_of(entry).get("source")
+        text = text_of(source[1]) if source else None
+        if source is None or text is None:
+            continue
+        try:
+            network = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            said = f"{text!r} is neither an address nor a range"
+            yield BlueprintFinding.at_node(source[1], Rule.BAD_ADDRESS, said, path=path)
+            continue
+        kind = text_of(fields["type"][1]) if "type" in fields else None
+        if network.prefixlen == 0 and kind in {"keyvalue", "redis"}:
+            yield BlueprintFinding.at_node(
+                source[1],
+                Rule.OPEN_TO_ALL,
+                f"{text} lets the whole internet at the store",
+                path=path,
+                severity=Severity.WARNING,
+            )
+
+
+def _filter(fields: Fields, path: str) -> Iterator[BlueprintFinding]:
+    if "buildFilter" not in fields:
+        return
+    for name, (key, value) in fields_of(fields["buildFilter"][1]).items():
+        if isinstance(value, yaml.SequenceNode) and not value.value:
+            said = f"buildFilter.{name} is empty"
+            yield BlueprintFinding.at_node(
+                key, Rule.EMPTY_FILTER, said, path=path, severity=Severity.WARNING
+            )
+
+
+def of_variable(node: yaml.Node, path: str, *, in_group: bool) -> Iterator[BlueprintFinding]:
+    """What is wrong with one environment variable, of a service or of a group."""
+    fields = fields_of(node)
+    variable = _Place(node=node, fields=fields, path=path)
+    if "fromGroup" in fields:
+        if len(fields) > 1:
+            said = "fromGroup stands alone in its entry"
+            yield variable.at("fromGroup", Rule.VARIABLE_SOURCE, said)
+        return
+    if "key" not in fields and not in_group:
+        said = "an environment variable needs key or fromGroup"
+        yield variable.at("", Rule.MISSING_KEY, said)
+    name = variable.value("key") or ""
+    yield from _source(variable, name, in_group=in_group)
+    if "value" in fields:
+        yield from _plain_value(name, fields["value"][1], path)
+    if "fromService" in fields and not in_group:
+        inner = fields_of(fields["fromService"][1])
+        if ("property" in inner) == ("envVarKey" in inner):
+            said = f"{name}: fromService takes property or envVarKey, one of them"
+            yield variable.at("fromService", Rule.VARIABLE_SOURCE, said)
+
+
+def _source(variable: _Place, name: str, *, in_group: bool) -> Iterator[BlueprintFinding]:
+    """A variable has exactly one source; in a group ``sync`` is none."""
+    fields = variable.fields
+    sources = [source for source in _SOURCES if source in fields]
+    asked_for = variable.value("sync") == "false"
+    if in_group and "sync" in fields:
+        yield variable.at("sync", Rule.GROUP_VARIABLE, f"{name}: sync has no effect in a group")
+    if len(sources) > 1:
+        said = f"{name} has {len(sources)} sources: {', '.join(sources)}"
+        yield variable.at(sources[1], Rule.VARIABLE_SOURCE, said)
+    elif asked_for and sources:
+        said = f"{name} has both sync: false and {sources[0]}"
+        yield variable.at("sync", Rule.VARIABLE_SOURCE, said)
+    elif not sources and not asked_for and not in_group:
+        yield variable.at("key", Rule.VARIABLE_SOURCE, f"{name} has no source")
+
+
+def _plain_value(name: str, node: yaml.Node, path: str) -> Iterator[BlueprintFinding]:
+    value = text_of(node) or ""
+    secret = _SECRET_VALUE.search(value) or (
+        _SECRET_NAME.search(name) and not _HARMLESS.match(value)
+    )
+    if secret:
+        said = f"{name} has a secret's name or form, and its value stands in the file"
+        yield BlueprintFinding.at_node(node, Rule.PLAINTEXT_SECRET, said, path=path)
+    if name == "PYTHON_VERSION" and not re.fullmatch(r"\d+\.\d+\.\d+", value):
+        said = f"PYTHON_VERSION {value!r} is not a whole version"
+        yield BlueprintFinding.at_node(node, Rule.PYTHON_VERSION, said, path=path)
+
+
+def _is_schedule(text: str) -> bool:
+    parts = text.split()
+    wanted = 5
+    return len(parts) == wanted and all(_CRON_FIELD.fullmatch(part) for part in parts)
+
+
+def across_services(root: yaml.Node, path: str) -> Iterator[BlueprintFinding]:
+    """What is wrong between resources: names that stand twice, references to nothing."""
+    names: dict[str, yaml.Node] = {}
+    kinds: dict[str, str] = {}
+    resources = list(_resources(root, 0))
+    for section, node in resources:
+        name = fields_of(node).get("name")
+        text = text_of(name[1]) if name else None
+        if name is None or text is None:
+            continue
+        if text in names:
+            said = f"{text} already names a resource at line {names[text].start_mark.line + 1}"
+            yield BlueprintFinding.at_node(name[1], Rule.DUPLICATE_NAME, said, path=path)
+        names.setdefault(text, name[1])
+        kind = fields_of(node).get("type")
+        kinds[text] = section if section != "services" else (text_of(kind[1]) if kind else "") or ""
+    for section, node in resources:
+        if section == "services":
+            yield from _references(node, kinds, path)
+
+
+def _references(node: yaml.Node, kinds: dict[str, str], path: str) -> Iterator[BlueprintFinding]:
+    variables = fields_of(node).get("envVars")
+    for variable in (
+        variables[1].value if variables and isinstance(variables[1], yaml.SequenceNode) else ()
+    ):
+        fields = fields_of(variable)
+        for source, section in (("fromDatabase", "databases"), ("fromService", None)):
+            if source not in fields:
+                continue
+            inner = fields_of(fields[source][1])
+            name = inner.get("name")
+            wanted = section or (text_of(inner["type"][1]) if "type" in inner else None)
+            found = kinds.get(text_of(name[1]) or "") if name else None
+            alike = {wanted, found} <= {"redis", "keyvalue"}
+            if name is not None and found != wanted and not alike:
+                is_a = f"is a {found}, not a {wanted}" if found else "is not in this Blueprint"
+                said = f"{text_of(name[1])} {is_a}"
+                severity = Severity.ERROR if found else Severity.WARNING
+                yield BlueprintFinding.at_node(
+                    name[1], Rule.UNKNOWN_REFERENCE, said, path=path, severity=severity
+                )
+
+
+def _resources(node: yaml.Node, depth: int) -> Iterator[tuple[str, yaml.Node]]:
+    """Every service, database and group, at the root, ungrouped or in an environment."""
+    if depth > 4:  # noqa: PLR2004 - root, project, environment; deeper is an alias in a circle
+        return
+    for name, (_, value) in fields_of(node).items():
+        items = value.value if isinstance(value, yaml.SequenceNode) else ()
+        if name in {"services", "databases", "envVarGroups"}:
+            yield from ((name, item) for item in items)
+        elif name in {"projects", "environments"}:
+            for item in items:
+                yield from _resources(item, depth + 1)
+        elif name == "ungrouped":
+            yield from _resources(value, depth + 1)
