@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from buildtools.binaries.bytesource import ByteSource
 from buildtools.binaries.elfimage import WIDE, Image, StringTable, read_image
-from buildtools.binaries.elfsymbols import read_symbols
+from buildtools.binaries.elfsymbols import Symbols, read_symbols
 from buildtools.binaries.elfversions import read_definitions, read_needs
 from buildtools.binaries.facts import Binary, BinaryFacts, BinaryFormat, BinaryInvalid, BinaryKind
 
@@ -72,6 +72,7 @@ def _static_facts(image: Image, *, symbols: bool) -> BinaryFacts:
         kind=_kind(image),
         interpreter=image.interpreter,
         undefined=frozenset() if symbols else None,
+        unversioned=frozenset() if symbols else None,
         defined=frozenset() if symbols else None,
     )
 
@@ -81,7 +82,7 @@ def _dynamic_facts(image: Image, *, symbols: bool) -> BinaryFacts:
     strings = StringTable(
         image.source, image.offset(dynamic[_DT_STRTAB]), dynamic.get(_DT_STRSZ, 0)
     )
-    undefined, defined = read_symbols(image, strings) if symbols else (None, None)
+    names = read_symbols(image, strings) if symbols else Symbols()
     return BinaryFacts(
         format=BinaryFormat.ELF,
         arch=architecture(image.machine, layout.bits, little_endian=layout.little_endian),
@@ -95,8 +96,9 @@ def _dynamic_facts(image: Image, *, symbols: bool) -> BinaryFacts:
         runpath=_search_path(strings, dynamic.get(_DT_RUNPATH)),
         version_needs=read_needs(image, strings) if _DT_VERNEED in dynamic else (),
         version_definitions=read_definitions(image, strings) if _DT_VERDEF in dynamic else (),
-        undefined=undefined,
-        defined=defined,
+        undefined=names.undefined,
+        unversioned=names.unversioned,
+        defined=names.defined,
     )
 
 

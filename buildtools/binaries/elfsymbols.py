@@ -6,7 +6,10 @@ from the chains of DT_GNU_HASH. Source: the gABI, "Hash Table"; binutils' ``bfd/
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import repeat
 from struct import Struct
+from typing import NamedTuple
 
 from buildtools.binaries.elfimage import WIDE, Image, StringTable
 from buildtools.binaries.facts import BinaryInvalid
@@ -16,34 +19,46 @@ _SHT_DYNSYM = 11
 _EM_S390 = 22
 _STB_WEAK = 2
 _SHN_UNDEF = 0
+_DT_VERSYM = 0x6FFFFFF0
+_VERSIONED = range(2, 0x8000)
 
-_MOST_SYMBOLS = 400_000
-_NAME_BYTES = 24 << 20
+_MOST_SYMBOLS = 100_000
+_NAME_BYTES = 8 << 20
 _MOST_BUCKETS = 1 << 18
 
-Symbols = tuple[frozenset[str] | None, frozenset[str] | None]
+
+class Symbols(NamedTuple):
+    """Names without their versions; all None for a file with too many of them."""
+
+    undefined: frozenset[str] | None = None
+    unversioned: frozenset[str] | None = None
+    defined: frozenset[str] | None = None
+
+
+_NONE = Symbols(frozenset(), frozenset(), frozenset())
 
 
 def read_symbols(image: Image, strings: StringTable) -> Symbols:
-    """Undefined (but not weak) and defined names, without their versions.
+    """Undefined (but not weak) and defined names.
 
-    ``(None, None)`` for a file with more than it is worth reading: 400,000 symbols, or 24 MiB of
-    names. Raises :class:`BinaryInvalid`.
+    Those of a file with more than it is worth reading (100,000 symbols, or 8 MiB of names) are not
+    read. Raises :class:`BinaryInvalid`.
     """
     if _DT_SYMTAB not in image.dynamic:
-        return frozenset(), frozenset()
+        return _NONE
     count = _count(image)
     size = min(image.dynamic.get(_DT_STRSZ, 0), image.source.size)
     if count > _MOST_SYMBOLS or size > _NAME_BYTES:
-        return None, None
+        return Symbols()
     layout = image.layout.symbol
     table = image.source.at(image.offset(image.dynamic[_DT_SYMTAB]), count * layout.size)
     names = image.source.at(strings.start, size)
     undefined: set[str] = set()
+    unversioned: set[str] = set()
     defined: set[str] = set()
     taken = 0
     wide = image.layout.bits == WIDE
-    for row in layout.iter_unpack(table):
+    for row, version in zip(layout.iter_unpack(table), _versions(image, count), strict=True):
         info, section = (row[1], row[3]) if wide else (row[3], row[5])
         if row[0] == 0:
             continue
@@ -52,13 +67,24 @@ def read_symbols(image: Image, strings: StringTable) -> Symbols:
             raise BinaryInvalid("a symbol's name has no end")
         taken += end - row[0]
         if taken > _NAME_BYTES:
-            return None, None
+            return Symbols()
         name = names[row[0] : end].decode("utf-8", "backslashreplace")
         if section != _SHN_UNDEF:
             defined.add(name)
         elif info >> 4 != _STB_WEAK:
             undefined.add(name)
-    return frozenset(undefined), frozenset(defined)
+            if version not in _VERSIONED:
+                unversioned.add(name)
+    return Symbols(frozenset(undefined), frozenset(unversioned), frozenset(defined))
+
+
+def _versions(image: Image, count: int) -> Iterable[int]:
+    """Of each symbol the index of its version; 0 and 1 stand for none."""
+    if _DT_VERSYM not in image.dynamic:
+        return repeat(0, count)
+    order = "<" if image.layout.little_endian else ">"
+    data = image.source.at(image.offset(image.dynamic[_DT_VERSYM]), 2 * count)
+    return Struct(f"{order}{count}H").unpack(data)
 
 
 def _count(image: Image) -> int:
@@ -97,7 +123,7 @@ def _count_by_gnu_hash(image: Image) -> int:
     data = image.address_bytes(address, header.size)
     if len(data) < header.size:
         raise BinaryInvalid("a hash table outside its segment")
-    buckets, first, bloom_words, _ = header.unpack(data)
+    buckets, first, bloom_words, _ = (int(number) for number in header.unpack(data))
     if buckets > _MOST_BUCKETS or bloom_words > _MOST_BUCKETS:
         raise BinaryInvalid(f"a hash table of {buckets} buckets")
     at = address + header.size + bloom_words * (image.layout.bits // 8)

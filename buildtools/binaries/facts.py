@@ -43,7 +43,8 @@ class BinaryFacts:
     ``@loader_path`` unexpanded. ``soname`` is the soname, the install name or the export name.
     ``interpreter`` is PT_INTERP. ``min_os`` is (major, minor) of the least macOS. ``undefined``
     (without weak ones) and ``defined`` are filled only when symbols were asked for; Mach-O's keep
-    their leading underscore.
+    their leading underscore. ``unversioned`` is the part of ``undefined`` (ELF) that names no
+    symbol version: only unversioned libraries or the program itself can give it.
     """
 
     format: BinaryFormat
@@ -63,6 +64,7 @@ class BinaryFacts:
     apple_platform: str | None = None
     signed: bool | None = None
     undefined: frozenset[str] | None = None
+    unversioned: frozenset[str] | None = None
     defined: frozenset[str] | None = None
 
 

@@ -15,8 +15,8 @@ from buildtools.binaries.facts import BinaryInvalid
 _N_STAB, _N_TYPE, _N_EXT = 0xE0, 0x0E, 0x01
 _N_UNDF, _N_WEAK_REF = 0x0, 0x40
 
-_MOST_SYMBOLS = 400_000
-_NAME_BYTES = 24 << 20
+_MOST_SYMBOLS = 100_000
+_NAME_BYTES = 8 << 20
 _MOST_TRIE_NODES = 100_000
 _TRIE_BYTES = 4 << 20
 
