@@ -1,0 +1,24 @@
+"""Installing a wheel so that at every moment the old driver or the new one is there, whole."""
+
+from __future__ import annotations
+
+from buildtools.install.installation import Installation, Recovered, Staged
+from buildtools.install.installed import Installed, find_installed, info_folders
+from buildtools.install.journal import Journal, Phase, write_whole
+from buildtools.install.lock import EnvironmentLock
+from buildtools.install.scheme import HIDDEN, Scheme
+
+__all__ = [
+    "HIDDEN",
+    "EnvironmentLock",
+    "Installation",
+    "Installed",
+    "Journal",
+    "Phase",
+    "Recovered",
+    "Scheme",
+    "Staged",
+    "find_installed",
+    "info_folders",
+    "write_whole",
+]
