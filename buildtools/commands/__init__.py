@@ -9,6 +9,7 @@ COMMANDS = {
     "wheel": "build self-contained wheels for any target",
     "wheelhouse": "list, index, check or clean the store of wheels",
     "explain": "read a traceback or log, name its cause and the command that mends it",
+    "matrix": "print the architecture matrix for GitHub Actions",
     "render": "print the build command, write or lint the Blueprint",
 }
 """Every command and what it does, in the order in which the help lists them."""
