@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from buildtools.wheels.audit import audit, audit_open
 from buildtools.wheels.metadata import ConsoleScript, RecordEntry, record_hash
 from buildtools.wheels.names import (
     WheelInvalidError,
@@ -18,6 +19,8 @@ __all__ = [
     "WheelFile",
     "WheelInvalidError",
     "WheelName",
+    "audit",
+    "audit_open",
     "normalized_name",
     "parse_wheel_name",
     "read_wheel",
