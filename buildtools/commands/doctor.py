@@ -1,0 +1,164 @@
+"""``buildtools doctor``: a static audit of environments and artefacts."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from buildtools.commands.detect import describe
+from buildtools.configuration import load_configuration
+from buildtools.doctor import Provider, Report, examine
+from buildtools.environment import Tree, TreeKind, scan
+from buildtools.errors import ExitCode
+from buildtools.findings import Finding, Severity
+from buildtools.host import Interpreter, interpreter_facts
+from buildtools.recipes import load_recipes
+from buildtools.report import Screen
+from buildtools.targets import Target, parse_target
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``doctor``."""
+    parser.add_argument(
+        "path",
+        nargs="*",
+        metavar="PATH",
+        help="a folder, virtual environment, wheel, zip or tar (default: this interpreter's "
+        "environment)",
+    )
+    parser.add_argument("--target", metavar="T", help="a target instead of this machine")
+    parser.add_argument(
+        "--imports", action="store_true", help="say where each native import comes from"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="warnings count as errors for the exit code"
+    )
+
+
+def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
+    """Examine, and say what was found; 1 when something would not load."""
+    started = time.perf_counter()
+    interpreter = interpreter_facts(args.python)
+    recipes = load_recipes()
+    asked = _asked_target(args.target)
+    reports = []
+    for source in args.path or [None]:
+        tree = scan(interpreter if source is None else Path(source), outside=asked is None)
+        target = asked if asked is not None else _host_target(interpreter, tree)
+        report = examine(
+            tree,
+            target,
+            recipes,
+            host=interpreter,
+            library_path=os.environ.get("LD_LIBRARY_PATH", ""),
+            again=f" --python {shlex.quote(str(args.python))}" if args.python else "",
+            started=started,
+        )
+        reports.append((tree, report))
+        started = time.perf_counter()
+    findings = [finding for _, report in reports for finding in report.findings]
+    if screen.as_json:
+        screen.document("doctor", _document(interpreter, reports))
+    else:
+        for tree, report in reports:
+            _show(screen, tree, report, providers=args.imports)
+    failing = {Severity.ERROR, Severity.WARNING} if args.strict else {Severity.ERROR}
+    return ExitCode.NO if any(one.severity in failing for one in findings) else ExitCode.OK
+
+
+def _asked_target(text: str | None) -> Target | None:
+    if text is None or text == "host":
+        return None
+    return parse_target(text, load_configuration(Path.cwd()).named)
+
+
+def _host_target(interpreter: Interpreter, tree: Tree) -> Target:
+    """This machine, with the Python that the tree is for, else the interpreter's."""
+    if tree.interpreter is not None or tree.python is None:
+        return interpreter.target
+    if tree.kind is TreeKind.VENV:
+        return interpreter.target.with_python(tree.python)
+    return interpreter.target
+
+
+def _document(
+    interpreter: Interpreter, reports: Sequence[tuple[Tree, Report]]
+) -> dict[str, object]:
+    target = reports[0][1].target if len(reports) == 1 else interpreter.target
+    if len(reports) > 1:
+        target = reports[0][1].target
+    return {
+        "target": describe(target),
+        "scanned": {
+            "modules": sum(report.scanned.modules for _, report in reports),
+            "bytes": sum(report.scanned.bytes for _, report in reports),
+            "seconds": round(sum(report.scanned.seconds for _, report in reports), 6),
+        },
+        "findings": [_finding(one) for _, report in reports for one in report.findings],
+        "providers": [_provider(one) for _, report in reports for one in report.providers],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    return {
+        "cause": finding.cause,
+        "severity": finding.severity,
+        "path": finding.path,
+        "distribution": finding.distribution,
+        "evidence": finding.evidence,
+        "remedy": finding.remedy,
+        "command": finding.command,
+    }
+
+
+def _provider(provider: Provider) -> dict[str, object]:
+    return {
+        "import": provider.name,
+        "path": provider.path,
+        "origin": provider.origin,
+        "version": provider.version,
+        "hidden": list(provider.hidden),
+    }
+
+
+def _show(screen: Screen, tree: Tree, report: Report, *, providers: bool) -> None:
+    for finding in report.findings:
+        if finding.severity is Severity.INFO and not providers:
+            continue
+        who = f" ({finding.distribution})" if finding.distribution else ""
+        screen.line(
+            f"{screen.verdict(finding.severity)}  {screen.emphasis(finding.cause)}  "
+            f"{finding.path}{who}"
+        )
+        screen.line(f"    {finding.evidence}")
+        screen.line(f"    {finding.remedy}")
+        if finding.command:
+            screen.line(f"    $ {finding.command}")
+    if providers and report.providers:
+        rows = [
+            (one.name, one.path, one.origin, one.version, ", ".join(one.hidden) or "-")
+            for one in report.providers
+        ]
+        screen.table(("import", "from", "because of", "version", "hidden"), rows)
+    screen.line(_summary(tree, report))
+
+
+def _summary(tree: Tree, report: Report) -> str:
+    counts = {
+        severity: sum(one.severity is severity for one in report.findings) for severity in Severity
+    }
+    scanned = report.scanned
+    verdict = (
+        "everything would load"
+        if not counts[Severity.ERROR] and not counts[Severity.WARNING]
+        else f"{counts[Severity.ERROR]} errors, {counts[Severity.WARNING]} warnings"
+    )
+    return (
+        f"{tree.root}: {scanned.modules} native files, {scanned.bytes / 1e6:.1f} MB, "
+        f"{scanned.seconds:.2f} s, for {report.target.spec}: {verdict}"
+        + (f", {counts[Severity.INFO]} notes" if counts[Severity.INFO] else "")
+    )

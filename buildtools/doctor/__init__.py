@@ -1,0 +1,8 @@
+"""The static audit: which native modules of an environment or artefact would not load, and why."""
+
+from __future__ import annotations
+
+from buildtools.doctor.examine import examine
+from buildtools.doctor.report import Provider, Report, Scanned
+
+__all__ = ["Provider", "Report", "Scanned", "examine"]

@@ -1,0 +1,99 @@
+"""What every part of one examination shares: tree, target, caches, and how things are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from buildtools.archives import Files
+from buildtools.doctor.drivers import recipe_of, site_prefix
+from buildtools.doctor.facts import FactsCache
+from buildtools.doctor.systems import Program, system_for
+from buildtools.environment import Distribution, Tree
+from buildtools.host import Interpreter
+from buildtools.loader import Loader
+from buildtools.recipes import Recipe
+from buildtools.targets import PythonAbi, Target, extension_suffixes
+
+
+class Context:
+    """One examination's ground: built once, asked by all of its parts.
+
+    ``errors`` are the paths of the files that were found not to load.
+    """
+
+    def __init__(
+        self,
+        tree: Tree,
+        target: Target,
+        recipes: Mapping[str, Recipe],
+        *,
+        host: Interpreter | None,
+        library_path: str,
+        again: str,
+    ) -> None:
+        self.tree = tree
+        self.target = target
+        self.recipes = recipes
+        self.errors: set[str] = set()
+        self.facts = FactsCache(target)
+        system = system_for(tree, target, host=host, library_path=library_path)
+        self.on_host = system.files is not None
+        executable = Path(host.executable) if host is not None and self.on_host else None
+        self.program = Program(executable, system, self.facts)
+        self.loader = Loader(
+            artefact=tree.files,
+            system=self.program.system,
+            read=self.facts.candidate,
+            inside=tuple(place.path for place in tree.places if place.judged),
+        )
+        self._again = again
+        self._targets: dict[PythonAbi | None, Target] = {}
+        self._sites: dict[str, str] = {}
+        self._recipes: dict[str, Recipe | None] = {}
+
+    def target_of(self, python: PythonAbi | None) -> Target:
+        """The target with the Python that a place belongs to, where the target names none."""
+        if python not in self._targets:
+            target = self.target
+            if target.python is None and python is not None:
+                target = target.with_python(python)
+            if target.python is not None and not target.python.ext_suffixes:
+                suffixes = extension_suffixes(target, target.python)
+                target = target.with_python(replace(target.python, ext_suffixes=suffixes))
+            self._targets[python] = target
+        return self._targets[python]
+
+    def recipe_of(self, distribution: Distribution | None) -> Recipe | None:
+        """The recipe of a distribution, remembered; None when there is none."""
+        if distribution is None:
+            return None
+        if distribution.key not in self._recipes:
+            self._recipes[distribution.key] = recipe_of(distribution, self.recipes)
+        return self._recipes[distribution.key]
+
+    def command(self, distribution: Distribution | None) -> str:
+        """The command of this tool that mends a distribution; empty where none would."""
+        if distribution is None:
+            return ""
+        recipe = self.recipe_of(distribution)
+        return self.command_for(recipe.driver if recipe else distribution.name)
+
+    def command_for(self, driver: str) -> str:
+        """The command of this tool that mends a driver on this target."""
+        if self.on_host:
+            return f"buildtools rebuild {driver}{self._again}"
+        return f"buildtools wheel {driver} --target {self.target.name or self.target.spec}"
+
+    def site_prefix(self, site: str) -> str:
+        """A site folder as it is shown, remembered."""
+        if site not in self._sites:
+            self._sites[site] = site_prefix(self.tree, site)
+        return self._sites[site]
+
+    def files_of(self, path: str) -> Files | None:
+        """The files in which a resolved library lies: the artefact's, or the system's."""
+        if self.tree.files.on_disk or not path.startswith("/"):
+            return self.tree.files
+        return self.program.system.files

@@ -1,0 +1,153 @@
+"""The examination: every native file of a tree, judged for a target without importing anything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from buildtools.doctor.context import Context
+from buildtools.doctor.driverchecks import DriverChecks
+from buildtools.doctor.modules import ModuleJudge
+from buildtools.doctor.provenance import (
+    Copy,
+    copies,
+    native_imports,
+    provider,
+    shadow_finding,
+    top_level_owners,
+)
+from buildtools.doctor.records import record_findings, tag_finding
+from buildtools.doctor.report import Provider, Report, Scanned
+from buildtools.environment import Tree
+from buildtools.findings import Cause, Finding, Severity
+from buildtools.host import Interpreter
+from buildtools.recipes import Recipe
+from buildtools.targets import Target
+
+_ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+def examine(
+    tree: Tree,
+    target: Target,
+    recipes: Mapping[str, Recipe],
+    *,
+    host: Interpreter | None = None,
+    library_path: str = "",
+    again: str = "",
+    started: float | None = None,
+) -> Report:
+    """Judge a tree for a target.
+
+    ``host`` is an interpreter of this machine (by default the tree's own): when it is of the
+    target's platform, this machine's libraries count, with ``library_path``
+    (``LD_LIBRARY_PATH``); else only what is in the tree and what the target is known to have.
+    ``again`` is put behind the commands of findings, such as ``--python PATH``. ``started`` is a
+    ``time.perf_counter()`` from which the seconds are counted. Raises
+    :class:`buildtools.errors.CannotLookError` for an archive that turns out damaged.
+    """
+    started = time.perf_counter() if started is None else started
+    context = Context(
+        tree,
+        target,
+        recipes,
+        host=tree.interpreter if host is None else host,
+        library_path=library_path,
+        again=again,
+    )
+    findings, modules = _files(context)
+    findings += _distributions(context, findings)
+    checks = DriverChecks(context)
+    findings += checks.findings()
+    providers, shadows = _providers(context, checks.imports())
+    findings += shadows
+    findings += _venvs(tree)
+    return Report(
+        target=target,
+        scanned=Scanned(
+            modules=modules,
+            bytes=context.facts.bytes,
+            seconds=round(time.perf_counter() - started, 6),
+        ),
+        findings=tuple(
+            sorted(dict.fromkeys(findings), key=lambda one: (_ORDER[one.severity], one.path))
+        ),
+        providers=providers,
+    )
+
+
+def _files(context: Context) -> tuple[list[Finding], int]:
+    """The findings of every file, read in the order that is cheapest, and their number."""
+    judge = ModuleJudge(context)
+    judged = [module for module in context.tree.modules if module.place.judged]
+    if not context.tree.files.on_disk:
+        judged.sort(key=lambda module: context.tree.files.order(module.path))
+    findings: list[Finding] = []
+    for module in judged:
+        findings += judge.findings(module)
+    return findings, len(judged)
+
+
+def _distributions(context: Context, known: Iterable[Finding]) -> list[Finding]:
+    """Whether RECORD and WHEEL tell the truth, for every distribution with native files."""
+    broken = {one.distribution for one in known if one.severity is Severity.ERROR}
+    judged = {place.path: place for place in context.tree.places if place.judged}
+    findings: list[Finding] = []
+    for distribution in context.tree.distributions:
+        place = judged.get(distribution.site)
+        if place is None or not distribution.natives:
+            continue
+        shown = context.site_prefix(distribution.site)
+        found = record_findings(distribution, context.tree.files, shown)
+        tag = tag_finding(
+            distribution,
+            context.target_of(place.python),
+            shown,
+            broken=distribution.name in broken,
+        )
+        if tag is not None:
+            found.append(tag)
+        command = context.command(distribution)
+        findings += [replace(one, command=command) for one in found]
+    return findings
+
+
+def _providers(
+    context: Context, wanted: Iterable[str]
+) -> tuple[tuple[Provider, ...], list[Finding]]:
+    """Who provides each import with native code, and which copies are hidden."""
+    owners = top_level_owners(context.tree)
+    providers: list[Provider] = []
+    findings: list[Finding] = []
+    for name in dict.fromkeys((*wanted, *native_imports(context.tree))):
+        found = copies(name, context.tree, owners)
+        if not found:
+            continue
+        shown = {copy.path: _shown(context, copy) for copy in found}
+        providers.append(provider(name, found, shown))
+        broken = {copy.path: sum(copy.holds(path) for path in context.errors) for copy in found}
+        command = context.command(owners.get((found[0].place.path, name)))
+        finding = shadow_finding(name, found, broken, shown, command)
+        if finding is not None:
+            findings.append(finding)
+    return tuple(sorted(providers, key=lambda one: one.name)), findings
+
+
+def _shown(context: Context, copy: Copy) -> str:
+    prefix = f"{copy.place.path}/" if copy.place.path else ""
+    return context.site_prefix(copy.place.path) + copy.path.removeprefix(prefix)
+
+
+def _venvs(tree: Tree) -> list[Finding]:
+    """Virtual environments that were committed or packed: they run where they were made."""
+    return [
+        Finding(
+            cause=Cause.WHEEL_TAG_MISMATCH,
+            severity=Severity.INFO,
+            path=venv.removeprefix(f"{tree.root}/") or venv,
+            evidence="found a virtual environment in the artefact",
+            remedy="Leave it out of the repository and make it anew on the target.",
+        )
+        for venv in tree.committed_venvs
+    ]

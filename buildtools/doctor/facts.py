@@ -1,0 +1,87 @@
+"""Reads native files once each, and remembers what they are or why they are nothing."""
+
+from __future__ import annotations
+
+import io
+import os
+
+from buildtools.archives import Files
+from buildtools.binaries import Binary, BinaryFacts, BinaryInvalid
+from buildtools.binaries.reading import read_binary
+from buildtools.errors import CannotLookError
+from buildtools.targets import Target
+
+
+class FactsCache:
+    """Facts by path, with and without symbols; counts the bytes of what was scanned."""
+
+    def __init__(self, target: Target) -> None:
+        self._arch = target.arch
+        self._read: dict[tuple[bool, str], Binary | BinaryInvalid] = {}
+        self._symbols: dict[tuple[bool, str], BinaryFacts | None] = {}
+        self.bytes = 0
+
+    def scanned(self, files: Files, path: str) -> Binary | BinaryInvalid:
+        """The binary at a path of the tree, whose size counts as looked at."""
+        known = self._read.get((files.on_disk, path))
+        if known is None:
+            known = self._load(files, path, count=True)
+            self._read[files.on_disk, path] = known
+        return known
+
+    def candidate(self, files: Files, path: str) -> BinaryFacts | None:
+        """What the loader would take at a path: the fitting slice, or None for no binary.
+
+        Raises ``OSError`` when nothing can be opened there.
+        """
+        key = (files.on_disk, path)
+        known = self._read.get(key)
+        if known is None:
+            known = self._read[key] = self._load(files, path, count=False)
+        if isinstance(known, _Unopened):
+            raise OSError(known.reason)
+        return None if isinstance(known, BinaryInvalid) else self.slice(known)
+
+    def with_symbols(self, files: Files, path: str) -> BinaryFacts | None:
+        """The fitting slice with its symbols; None when there are none to be had."""
+        key = (files.on_disk, path)
+        if key not in self._symbols:
+            try:
+                with files.open(path) as stream:
+                    self._symbols[key] = self.slice(read_binary(stream, symbols=True))
+            except (OSError, BinaryInvalid, CannotLookError):
+                self._symbols[key] = None
+        return self._symbols[key]
+
+    def slice(self, binary: Binary) -> BinaryFacts:
+        """The slice for the target's machine, else the first."""
+        for facts in binary.slices:
+            if facts.arch == self._arch:
+                return facts
+        return binary.slices[0]
+
+    def _load(self, files: Files, path: str, *, count: bool) -> Binary | BinaryInvalid:
+        try:
+            stream = files.open(path)
+        except OSError as error:
+            return _Unopened(error.strerror or str(error))
+        with stream:
+            if count:
+                self.bytes += stream.seek(0, io.SEEK_END)
+            try:
+                return read_binary(stream)
+            except BinaryInvalid as error:
+                return error
+            except OSError as error:
+                return _Unopened(error.strerror or str(error))
+
+
+class _Unopened(BinaryInvalid):
+    """A file that is listed in its folder but cannot be opened: a link to nothing, no permission."""
+
+
+def why_unopened(files: Files, path: str, error: BinaryInvalid) -> str:
+    """The evidence for a file that could not be opened; its reason otherwise."""
+    if isinstance(error, _Unopened) and files.on_disk and os.path.islink(path):  # noqa: PTH114
+        return f"a link to {os.readlink(path)}, which is not there"  # noqa: PTH115
+    return error.reason

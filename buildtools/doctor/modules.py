@@ -1,0 +1,196 @@
+"""Judges one native file after the other: itself, its libraries, and how much it matters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from buildtools.binaries import Binary, BinaryFacts, BinaryFormat, BinaryInvalid, ModuleKind
+from buildtools.compatibility import (
+    Judgement,
+    Resolved,
+    ResolvedLibrary,
+    is_baseline,
+    judge,
+    judge_libraries,
+)
+from buildtools.doctor.context import Context
+from buildtools.doctor.facts import why_unopened
+from buildtools.environment import NativeFile
+from buildtools.findings import Cause, Finding, Severity
+from buildtools.targets import Target
+
+_NOT_HERE = frozenset(
+    {Cause.FOREIGN_FORMAT, Cause.FOREIGN_ARCH, Cause.LIBC_MISMATCH, Cause.CORRUPT_BINARY}
+)
+"""Causes after which the libraries of a file say nothing more."""
+
+
+class ModuleJudge:
+    """Judges the files of one examination."""
+
+    def __init__(self, context: Context) -> None:
+        self._of = context
+        self._files = context.tree.files
+        self._siblings = context.tree.by_folder()
+        self._filenames = {module.filename for module in context.tree.modules}
+
+    def findings(self, module: NativeFile) -> list[Finding]:
+        """What is wrong with a file; its path goes among the errors when it would not load."""
+        judgements = self._judgements(module)
+        if not judgements:
+            return []
+        if any(judgement.severity is Severity.ERROR for judgement in judgements):
+            self._of.errors.add(module.path)
+        return [
+            Finding(
+                cause=judgement.cause,
+                severity=judgement.severity,
+                path=module.shown,
+                distribution=module.distribution.name if module.distribution else "",
+                evidence=judgement.evidence,
+                remedy=judgement.remedy,
+                command=self._of.command(module.distribution),
+            )
+            for judgement in judgements
+        ]
+
+    def _judgements(self, module: NativeFile) -> tuple[Judgement, ...]:
+        binary = self._of.facts.scanned(self._files, module.path)
+        if isinstance(binary, BinaryInvalid):
+            return (_corrupt(why_unopened(self._files, module.path, binary)),)
+        target = self._of.target_of(module.place.python)
+        facts = self._of.facts.slice(binary)
+        resolved = None
+        if facts.format is not BinaryFormat.PE and module.name is not None:
+            resolved = self._of.loader.resolve(module.path, facts)
+        judgements = self._own(module, binary, target, resolved)
+        if resolved is None or any(one.cause in _NOT_HERE for one in judgements):
+            return judgements
+        return (*judgements, *self._libraries(module, facts, resolved, target))
+
+    def _own(
+        self, module: NativeFile, binary: Binary, target: Target, resolved: Resolved | None
+    ) -> tuple[Judgement, ...]:
+        """What the file itself tells, eased where its import finds something better."""
+        known = (
+            [library.name for library in resolved.libraries if library.facts is not None]
+            if resolved is not None
+            else ()
+        )
+        judgements = judge(binary, module.name, target, resolved=known)
+        if not judgements or module.name is None:
+            return judgements
+        if module.name.suffix == ".so" and any(one.cause in _NOT_HERE for one in judgements):
+            # Its symbols tell whether it is an extension at all, or data for ctypes.
+            with_symbols = self._of.facts.with_symbols(self._files, module.path)
+            if with_symbols is not None:
+                told = Binary(format=binary.format, slices=(with_symbols,))
+                judgements = judge(told, module.name, target, resolved=known)
+        if any(one.severity is Severity.ERROR for one in judgements):
+            eased = self._beside(module, target)
+            if eased is not None:
+                return tuple(replace(one, severity=eased) for one in judgements)
+        return judgements
+
+    def _beside(self, module: NativeFile, target: Target) -> Severity | None:
+        """How bad a file is that does not load when its import finds something else beside it.
+
+        ``info`` beside a module with a suffix that this Python takes, ``warning`` beside source
+        code of the same name; None when the import has nothing else.
+        """
+        if module.name is None or target.python is None or not module.dotted:
+            return None
+        suffixes = target.python.ext_suffixes
+        if module.name.suffix in suffixes:
+            return None
+        stem = module.name.stem
+        for other in self._siblings[module.folder]:
+            if other.name is not None and other.name.stem == stem and other.name.suffix in suffixes:
+                return Severity.INFO
+        if f"{stem}.py" in self._files.names(module.folder):
+            return Severity.WARNING
+        return None
+
+    def _libraries(
+        self, module: NativeFile, facts: BinaryFacts, resolved: Resolved, target: Target
+    ) -> Iterable[Judgement]:
+        if self._wants_symbols(module, facts, resolved):
+            resolved = self._with_symbols(module, resolved)
+        judgements = judge_libraries(resolved, target)
+        corrupt = [
+            _corrupt_library(library) for library in resolved.libraries if library.how == "corrupt"
+        ]
+        if not judgements and not corrupt:
+            return ()
+        return (*self._eased(module, judgements, resolved), *corrupt)
+
+    def _wants_symbols(self, module: NativeFile, facts: BinaryFacts, resolved: Resolved) -> bool:
+        """Symbols cost time: only where something without versions is asked for them.
+
+        That is where a library outside of the system's baseline is needed, or where a recipe says
+        that the file is a driver's.
+        """
+        if facts.format is not BinaryFormat.ELF or resolved.missing or not module.dotted:
+            return False
+        if any(not is_baseline(name, self._of.target) for name in facts.needed):
+            return True
+        return self._of.recipe_of(module.distribution) is not None
+
+    def _with_symbols(self, module: NativeFile, resolved: Resolved) -> Resolved:
+        read = self._of.facts.with_symbols
+        facts = read(self._files, module.path)
+        if facts is None:
+            return resolved
+        libraries: list[ResolvedLibrary] = []
+        for library in resolved.libraries:
+            symbols = None
+            if library.path is not None and library.how != "corrupt":
+                files = self._of.files_of(library.path)
+                symbols = read(files, library.path) if files is not None else None
+            libraries.append(replace(library, facts=symbols or library.facts))
+        if self._of.on_host:
+            libraries += [
+                ResolvedLibrary(name=name, facts=part, how="interpreter")
+                for name, part in self._of.program.parts
+            ]
+        return Resolved(module=facts, libraries=tuple(libraries), missing=resolved.missing)
+
+    def _eased(
+        self, module: NativeFile, judgements: Iterable[Judgement], resolved: Resolved
+    ) -> list[Judgement]:
+        """A missing library is less certain where the package may load it before, itself.
+
+        Packages do so with ``ctypes``, or by importing another of their modules first: a library
+        of that name then lies in the tree, only in no folder that the loader searches. And what a
+        mere library of a package misses is only missed by whoever loads that library.
+        """
+        lying = {name for name, _ in resolved.missing if name.rpartition("/")[2] in self._filenames}
+        eased: list[Judgement] = []
+        for judgement in judgements:
+            severity = judgement.severity
+            if judgement.cause is Cause.MISSING_LIBRARY and severity is Severity.ERROR:
+                if any(f" {name}," in judgement.evidence for name in lying):
+                    severity = Severity.INFO
+                elif module.name is not None and module.name.kind is ModuleKind.LIBRARY:
+                    severity = Severity.WARNING
+            eased.append(replace(judgement, severity=severity))
+        return eased
+
+
+def _corrupt(reason: str) -> Judgement:
+    return Judgement(
+        cause=Cause.CORRUPT_BINARY,
+        severity=Severity.ERROR,
+        evidence=reason if reason.startswith("the file") else f"found {reason}",
+        remedy="Install it again; if it came through git or a download, look how.",
+    )
+
+
+def _corrupt_library(library: ResolvedLibrary) -> Judgement:
+    return Judgement(
+        cause=Cause.CORRUPT_BINARY,
+        severity=Severity.ERROR,
+        evidence=f"the loader takes {library.path} for {library.name}, which is no binary",
+        remedy=f"Install what brings {library.name} again.",
+    )

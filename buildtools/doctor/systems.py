@@ -1,0 +1,96 @@
+"""Which system a tree is judged for: this machine with all its libraries, or a target by name."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from buildtools.archives import DiskFiles, Files
+from buildtools.binaries import BinaryFacts
+from buildtools.compatibility import baseline_libraries
+from buildtools.doctor.facts import FactsCache
+from buildtools.environment import Tree, TreeKind
+from buildtools.host import Interpreter
+from buildtools.loader import Loader, System, foreign_system, host_system
+from buildtools.targets import Target
+
+
+def system_for(
+    tree: Tree, target: Target, *, host: Interpreter | None, library_path: str
+) -> System:
+    """The system of an examination.
+
+    It is this machine's when ``host`` is given and its platform is the target's; a folder that
+    holds a whole file system is looked up in itself. Else only names are known: the baseline of
+    the target's wheels and what the target is configured to have.
+    """
+    if host is None or _platform(host.target) != _platform(target):
+        return foreign_system(target, frozenset(baseline_libraries(target)))
+    root = ""
+    if tree.kind is TreeKind.FOLDER and {"etc", "usr", "lib"} <= tree.files.names(tree.root):
+        root = tree.root.rstrip("/")
+    return host_system(target, library_path=library_path, root=root)
+
+
+def _platform(target: Target) -> tuple[object, ...]:
+    return (target.os, target.arch, target.libc, target.min_os)
+
+
+class Program:
+    """The interpreter that will load the modules: its exports and what it has already loaded.
+
+    ``parts`` are the executable and its libraries (libpython among them) with their symbols.
+    """
+
+    def __init__(self, executable: Path | None, system: System, facts: FactsCache) -> None:
+        self.system = system
+        self._files: Files = DiskFiles()
+        self._facts = facts
+        self._parts: tuple[tuple[str, BinaryFacts], ...] | None = None
+        self.executable = ""
+        self._closure: tuple[tuple[str, str], ...] = ()
+        if executable is not None and system.files is not None and not system.root:
+            self._enter(os.path.realpath(executable))
+
+    def _enter(self, executable: str) -> None:
+        try:
+            own = self._facts.candidate(self._files, executable)
+        except OSError:
+            return
+        if own is None:
+            return
+        self.executable = executable
+        loader = Loader(artefact=self._files, system=self.system, read=self._facts.candidate)
+        libraries = loader.resolve(executable, own).libraries
+        loaded = {found.name: found.path for found in libraries if found.path}
+        loaded |= {
+            found.facts.soname: found.path
+            for found in libraries
+            if found.path and found.facts is not None and found.facts.soname
+        }
+        self._closure = tuple((found.name, found.path) for found in libraries if found.path)
+        self.system = replace(
+            self.system,
+            loaded=loaded,
+            executable=executable,
+            main_rpath=() if own.runpath else _origin_filled(own.rpath, executable),
+        )
+
+    @property
+    def parts(self) -> tuple[tuple[str, BinaryFacts], ...]:
+        """Name and facts, with symbols, of the executable and everything that it loads."""
+        if self._parts is None:
+            wanted = [(Path(self.executable).name, self.executable)] if self.executable else []
+            read = [
+                (name, self._facts.with_symbols(self._files, path))
+                for name, path in (*wanted, *self._closure)
+            ]
+            self._parts = tuple((name, facts) for name, facts in read if facts is not None)
+        return self._parts
+
+
+def _origin_filled(rpath: tuple[str, ...], executable: str) -> tuple[str, ...]:
+    folder = executable.rpartition("/")[0]
+    filled = (part.replace("${ORIGIN}", folder).replace("$ORIGIN", folder) for part in rpath)
+    return tuple(os.path.normpath(part) for part in filled if part.startswith("/"))
