@@ -36,6 +36,7 @@ class SecretGate:
         self._secrets = tuple(one for one in secrets if len(one) >= _SHORTEST_SECRET)
 
     def __call__(self, _logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+        """A structlog processor."""
         return {key: self._clean(key, value, 0) for key, value in event.items()}
 
     def text(self, text: str) -> str:
@@ -104,6 +105,10 @@ class Tally:
         self._every = every
         self._next = 0.0
         self._count = 0
+
+    def hold(self, count: int) -> None:
+        """Count without asking for a line."""
+        self._count += count
 
     def add(self, count: int, *, now: float | None = None) -> int:
         """The events since the last line if a line is due now, else 0."""

@@ -1,0 +1,1 @@
+"""Where operations come from: Kafka, a file, the embedded broker."""

@@ -1,0 +1,509 @@
+"""The worker: polls the source, feeds the appliers, follows the database's health, ends in order.
+
+Threads: the caller's (polls, and owns the source), the appliers (batches), the relay (cache and
+dead-letter topic), the housekeeper (checks and reports). Each has a store object of its own.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from database_consumer.applier import Applier, Counted, Hooks
+from database_consumer.cache.base import Cache
+from database_consumer.health import Change, DatabaseHealth
+from database_consumer.housekeeping import Housekeeper, Rhythm
+from database_consumer.intake import Intake
+from database_consumer.logs import Tally, logger
+from database_consumer.metrics import Metrics
+from database_consumer.pacing import Pace
+from database_consumer.relay import CacheRelay, CacheView, LetterRelay, Letters
+from database_consumer.relaying import RelayThread
+from database_consumer.settings import Settings
+from database_consumer.sources.base import Partition, Source, SourceError
+from database_consumer.stores.base import Position, Store, StoreUnavailable
+from database_consumer.view import DatabaseView, WorkerView
+
+SLICE_SECONDS = 0.05
+SLICE_RECORDS = 2_000
+FULL_SECONDS = 1.0
+HINT_SECONDS = 1.0
+PLACE_SECONDS = 0.25
+
+_log = logger("worker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a worker is made of; without ``cache`` or ``letters`` nothing is told there.
+
+    ``until_done``: end when the source is exhausted, all is applied and, unless ``leave_parked``,
+    nothing is parked any more. ``gaps``: the source's offsets are not consecutive.
+    """
+
+    source: Source
+    stores: Callable[[], Store]
+    cache: Cache | None = None
+    letters: Letters | None = None
+    until_done: bool = False
+    leave_parked: bool = False
+    gaps: bool = False
+
+
+class Worker:
+    """One member of the group. ``run`` blocks; ``stop`` may be called from anywhere."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        parts: Parts,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._parts = parts
+        self._clock = clock
+        self._source = parts.source
+        self._group = settings.kafka_group_id
+        self._started = clock()
+        self._stop = threading.Event()
+        self._failure: Exception | None = None
+        self._moves: queue.SimpleQueue[tuple[Partition, Position | None]] = queue.SimpleQueue()
+        self._store: Store | None = None
+        self._topic_ids: dict[str, str | None] = {}
+        self._assigned: set[Partition] = set()
+        self._hinted: dict[Partition, int] = {}
+        self._next_hint = 0.0
+        self._next_place = 0.0
+        self._full_since: float | None = None
+        self._paused = False
+        self._running = False
+        self._received = Tally()
+        self.metrics = Metrics()
+        self.health = DatabaseHealth(now=clock())
+        self.intake = Intake(self._group, gaps=parts.gaps)
+        self._cache = self._cache_relay()
+        self._letters = LetterRelay(parts.letters, clock=clock) if parts.letters else None
+        self._appliers: list[Applier] = []
+        self._relays: list[RelayThread] = []
+        self._keeper: Housekeeper | None = None
+
+    # -- life ---------------------------------------------------------------------------------
+
+    def run(self) -> Exception | None:
+        """Works until stopped or, with ``until_done``, until all is done; the failure, if any."""
+        self._running = True
+        try:
+            self._begin()
+            if self._wait_for_database():
+                self._source.open(self)
+                while not self._stop.is_set() and not self._done():
+                    self._turn()
+        except SourceError as error:
+            self._fail(error)
+        finally:
+            self._end()
+            self._running = False
+        return self._failure
+
+    def stop(self) -> None:
+        """End in order; safe in a signal handler."""
+        self._stop.set()
+
+    def _begin(self) -> None:
+        settings = self._settings
+        self._store = self._parts.stores()
+        self.metrics.store.info({"kind": str(self._store.kind)})
+        hooks = Hooks(
+            move=lambda partition, position: self._moves.put((partition, position)),
+            committed=self._committed,
+            fail=self._fail,
+            announce=self._announce,
+        )
+        pace = Pace(most=settings.batch_max, target=settings.commit_target_ms / 1000)
+        pace = Pace(most=pace.most, target=pace.target, limit=min(200, pace.most))
+        self._keeper = Housekeeper(
+            self._parts.stores(),
+            self.health,
+            self.metrics,
+            Rhythm(
+                check=settings.db_health_check_interval / 1000,
+                reconnect=settings.db_reconnect_interval / 1000,
+                status=settings.status_interval / 1000,
+                inbox_retention=settings.inbox_retention_hours * 3600.0,
+            ),
+            announce=self._announce,
+            report=self._report,
+            check_topic=self._check_topics,
+            check_cache=self._check_cache,
+            clock=self._clock,
+        )
+        self._appliers = [
+            Applier(
+                number,
+                self._parts.stores(),
+                self.intake,
+                self.health,
+                self.metrics,
+                group=self._group,
+                pace=pace,
+                hooks=hooks,
+                clock=self._clock,
+            )
+            for number in range(settings.writers)
+        ]
+        self._keeper.start()
+
+    def _wait_for_database(self) -> bool:
+        """Until the database can be written to; says what it waits for."""
+        said = 0.0
+        while not self._stop.is_set() and not self.health.view.healthy:
+            if time.monotonic() >= said:
+                said = time.monotonic() + self._settings.db_reconnect_interval / 1000
+                _log.info("waiting for the database", why=self.health.view.reason)
+            self.health.wait_change(0.2)
+        if self._stop.is_set():
+            return False
+        if self._store is not None:
+            self._store.open()
+        self._begin_relays()
+        for applier in self._appliers:
+            applier.start()
+        return True
+
+    def _begin_relays(self) -> None:
+        cache, letters = self._cache, self._letters
+        if cache is not None:
+            store = self._parts.stores()
+            self._relays.append(
+                RelayThread("cache-relay", store, self.health, cache.step, check=cache.check)
+            )
+        if letters is not None:
+            store = self._parts.stores()
+            self._relays.append(RelayThread("letter-relay", store, self.health, letters.step))
+        for relay in self._relays:
+            relay.start()
+
+    def _end(self) -> None:
+        """Checks, batches in hand, the group, the database, the cache: in this order."""
+        deadline = time.monotonic() + self._settings.shutdown_timeout_ms / 1000
+        _log.info("stopping")
+        if self._keeper is not None:
+            self._keeper.stop()
+        for applier in self._appliers:
+            applier.stop()
+        self.intake.close()
+        for applier in self._appliers:
+            _join(applier, deadline, share=0.6)
+        for relay in self._relays:
+            relay.stop()
+        for relay in self._relays:
+            _join(relay, deadline, share=0.7)
+        self._hint(force=True)
+        self._source.close()
+        if self._keeper is not None:
+            _join(self._keeper, deadline, share=0.8)
+        if self._store is not None:
+            self._store.close()
+        if self._letters is not None:
+            self._letters.close()
+        if self._cache is not None:
+            self._cache.close()
+        _log.info("stopped", failure=str(self._failure) if self._failure else None)
+
+    def _fail(self, error: Exception) -> None:
+        if self._failure is None:
+            self._failure = error
+            _log.error("cannot go on", why=str(error), kind=type(error).__name__)
+        self._stop.set()
+
+    # -- the loop -----------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        self._follow_health()
+        self._make_moves()
+        self._place_waiting()
+        if not self._paused and not self._has_room():
+            return
+        records = self._source.poll(SLICE_RECORDS, SLICE_SECONDS)
+        if records:
+            self.metrics.received.inc(len(records))
+            self._received.hold(len(records))
+            for partition, offset in self.intake.offer(records).items():
+                _log.warning("gap read again", partition=str(partition), offset=offset)
+                self._source.place(partition, offset)
+        if count := self._received.add(0):
+            _log.info("received", count=count)
+        self._hint()
+
+    def _follow_health(self) -> None:
+        """Pauses everything while the database is away, or while nothing is taken for long."""
+        full = self._full_since is not None and time.monotonic() - self._full_since > FULL_SECONDS
+        want = not self.health.view.healthy or full
+        if full and self._room(share=0.5):
+            self._full_since = None
+        if want:
+            self._source.pause(self._assigned)
+        elif self._paused:
+            self._source.resume(self._assigned - set(self.intake.unplaced()))
+        self._paused = want
+
+    def _has_room(self) -> bool:
+        if self._room():
+            self._full_since = None
+            return True
+        if self._full_since is None:
+            self._full_since = time.monotonic()
+        settings = self._settings
+        return self.intake.wait_room(settings.queue_max_records, settings.queue_max_bytes, 0.1)
+
+    def _room(self, share: float = 1.0) -> bool:
+        load = self.intake.load()
+        settings = self._settings
+        return (
+            load.records < settings.queue_max_records * share
+            and load.size < settings.queue_max_bytes * share
+        )
+
+    def _make_moves(self) -> None:
+        """A fenced lane goes on where the store is."""
+        while not self._moves.empty():
+            partition, _ = self._moves.get()
+            self.intake.unplace(partition)
+            self._next_place = 0.0
+
+    def _place_waiting(self) -> None:
+        """Finds the position of lanes that have none, then lets them flow."""
+        if time.monotonic() < self._next_place or not self.health.view.healthy:
+            return
+        for partition in self.intake.unplaced():
+            self._next_place = time.monotonic() + PLACE_SECONDS
+            try:
+                position = self._position(partition)
+            except StoreUnavailable as error:
+                self._announce(self.health.failed(self._clock(), str(error)))
+                return
+            start = position.next_offset if position else None
+            if self._source.place(partition, start):
+                self.intake.move(partition, position)
+                if not self._paused:
+                    self._source.resume([partition])
+
+    def _position(self, partition: Partition) -> Position | None:
+        if self._store is None:
+            raise StoreUnavailable("the store is not open yet")
+        found = self._store.position(self._group, partition.topic, partition.partition)
+        current = self._topic_ids.get(partition.topic)
+        if found and found.topic_id and current and found.topic_id != current:
+            raise SourceError(
+                f"topic {partition.topic} was recreated: the stored offsets belong to topic id "
+                f"{found.topic_id}, the broker has {current}. Nothing is skipped: forget the old "
+                "offsets on purpose (delete the group's rows of this topic from the offsets "
+                "table), or restore the topic"
+            )
+        return found
+
+    def _hint(self, *, force: bool = False) -> None:
+        now = time.monotonic()
+        if now < self._next_hint and not force:
+            return
+        self._next_hint = now + HINT_SECONDS
+        changed = {
+            partition: offset
+            for partition, offset in self.intake.positions().items()
+            if offset is not None and self._hinted.get(partition) != offset
+        }
+        if changed:
+            self._hinted |= changed
+            self._source.hint(changed)
+        self._measure()
+
+    def _done(self) -> bool:
+        if not self._parts.until_done or not self._source.exhausted:
+            return False
+        load = self.intake.load()
+        if load.records or load.in_hand or self.intake.unplaced() or not self._moves.empty():
+            return False
+        if self._parts.leave_parked or self._store is None:
+            return True
+        try:
+            waiting = self._store.counts().parked
+        except StoreUnavailable:
+            return False
+        return waiting == 0
+
+    # -- what the source tells ----------------------------------------------------------------
+
+    def assigned(self, partitions: Sequence[Partition]) -> Mapping[Partition, int | None]:
+        """See :class:`database_consumer.sources.base.Listener`."""
+        starts: dict[Partition, int | None] = {}
+        for topic in {partition.topic for partition in partitions}:
+            self._topic_ids[topic] = self._source.topic_id(topic)
+        for partition in partitions:
+            self._assigned.add(partition)
+            self._hinted.pop(partition, None)
+            topic_id = self._topic_ids[partition.topic]
+            try:
+                position = self._position(partition)
+            except StoreUnavailable as error:
+                self._announce(self.health.failed(self._clock(), str(error)))
+                self.intake.assign(partition, None, topic_id=topic_id, placed=False)
+                continue
+            self.intake.assign(partition, position, topic_id=topic_id, placed=True)
+            starts[partition] = position.next_offset if position else None
+        self.metrics.assigned.set(len(self._assigned))
+        return starts
+
+    def revoked(self, partitions: Sequence[Partition]) -> None:
+        """Stops intake, lets batches in hand end within a fifth of the poll interval, lets go."""
+        self.intake.leave(partitions)
+        limit = self._settings.consumer_max_poll_interval / 1000 / 5
+        if self._stop.is_set():
+            limit = min(limit, 1.0)
+        if not self.intake.wait_idle(partitions, limit):
+            _log.warning("a batch is still in hand: the fence decides who writes it")
+        self._hint(force=True)
+        self._forget(partitions)
+
+    def lost(self, partitions: Sequence[Partition]) -> None:
+        """Drops what is queued; a batch in hand meets the fence."""
+        self.intake.leave(partitions)
+        self._forget(partitions)
+
+    def _forget(self, partitions: Sequence[Partition]) -> None:
+        self.intake.drop(partitions)
+        self._assigned.difference_update(partitions)
+        self.metrics.assigned.set(len(self._assigned))
+        for partition in partitions:
+            self.metrics.lag.remove_by_labels(
+                {"topic": partition.topic, "partition": str(partition.partition)}
+            )
+
+    # -- what is told -------------------------------------------------------------------------
+
+    def _committed(self) -> None:
+        for relay in self._relays:
+            relay.wake()
+
+    def _check_cache(self) -> None:
+        for relay in self._relays:
+            relay.check()
+
+    def _announce(self, change: Change) -> None:
+        view = self.health.view
+        kind = str(self._store.kind) if self._store is not None else ""
+        if change is Change.FIRST:
+            _log.info("connected", database=kind)
+        elif change is Change.AWAY:
+            _log.error("database unhealthy", database=kind, why=view.reason)
+        elif change is Change.BACK:
+            _log.info("database healthy again", database=kind)
+            _log.info(f"working off {self.pending()} pending", pending=self.pending())
+
+    def pending(self) -> int:
+        """Records that the source holds or has delivered and that are not applied yet."""
+        load = self.intake.load()
+        behind = 0
+        for partition, position in self.intake.positions().items():
+            lag = self._source.lag(partition)
+            if lag is not None:
+                behind += max(0, lag.high - (lag.low if position is None else position))
+        return max(behind, load.records + load.in_hand)
+
+    def _measure(self) -> None:
+        load = self.intake.load()
+        shown = self.metrics
+        shown.queued.set(load.records)
+        shown.queued_bytes.set(load.size)
+        shown.healthy.set(int(self.health.view.healthy))
+        shown.paused.set(int(self._paused))
+        oldest = min((one for one in self.intake.oldest().values() if one), default=0)
+        shown.backlog_age.set(max(0.0, self._clock() - oldest / 1000) if oldest else 0)
+        if self._letters is not None:
+            shown.published.set(self._letters.published)
+        if self._cache is not None:
+            cache = self._cache.view
+            shown.cache_healthy.set(int(cache.healthy))
+            shown.cache_epoch.set(float(cache.epoch or 0))
+            shown.cache_written.set(cache.written)
+        for partition, position in self.intake.positions().items():
+            lag = self._source.lag(partition)
+            if lag is not None:
+                behind = lag.high - (lag.low if position is None else position)
+                shown.lag.labels(partition.topic, str(partition.partition)).set(max(0, behind))
+
+    def _check_topics(self) -> None:
+        """Whether the topic is still the one that was assigned; its retention, for the metrics."""
+        for topic, known in tuple(self._topic_ids.items()):
+            found = self._source.topic_id(topic)
+            if known is not None and found is not None and found != known:
+                self._fail(
+                    SourceError(
+                        f"topic {topic} was recreated while it was read (id {known} before, "
+                        f"{found} now). Nothing is skipped: forget the old offsets on purpose, or "
+                        "restore the topic"
+                    )
+                )
+            retention = getattr(self._source, "retention_seconds", lambda _topic: None)(topic)
+            self.metrics.retention.set(retention or 0)
+
+    def counted(self) -> Counted:
+        """What all appliers did since the start."""
+        out = Counted()
+        for one in (applier.counted for applier in self._appliers):
+            out = Counted(
+                applied=out.applied + one.applied,
+                duplicates=out.duplicates + one.duplicates,
+                dead=out.dead + one.dead,
+                parked=out.parked + one.parked,
+                unmatched=out.unmatched + one.unmatched,
+            )
+        return out
+
+    def view(self) -> WorkerView:
+        """Everything that a status page shows, as values."""
+        health = self.health.view
+        counts = self._keeper.counts if self._keeper is not None else None
+        cache: CacheView | None = self._cache.view if self._cache is not None else None
+        now = self._clock()
+        return WorkerView(
+            running=self._running and not self._stop.is_set(),
+            paused=self._paused,
+            pending=self.pending(),
+            uptime=now - self._started,
+            partitions=tuple(sorted(str(one) for one in self._assigned)),
+            database=DatabaseView(
+                kind=str(self._store.kind) if self._store is not None else "",
+                healthy=health.healthy,
+                last_check=health.last_check,
+                uptime=now - health.since if health.healthy else 0.0,
+                reason=health.reason,
+            ),
+            cache=cache,
+            counts=counts,
+            counted=self.counted(),
+        )
+
+    def _report(self) -> None:
+        self._measure()
+        _log.info("status", **self.view().line())
+
+    def _cache_relay(self) -> CacheRelay | None:
+        if self._parts.cache is None:
+            return None
+        return CacheRelay(
+            self._parts.cache,
+            ttl_seconds=self._settings.cache_ttl_seconds,
+            tombstone_seconds=self._settings.cache_tombstone_seconds,
+            clock=self._clock,
+        )
+
+
+def _join(thread: threading.Thread, deadline: float, *, share: float) -> None:
+    if thread.is_alive():
+        thread.join(max(0.1, (deadline - time.monotonic()) * share))
+        if thread.is_alive():
+            _log.warning("did not end in time", thread=thread.name)

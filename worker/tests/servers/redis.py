@@ -1,0 +1,64 @@
+"""A real Redis, in memory only: after a kill it comes back empty, with another run id."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .programs import Program, free_port, need
+
+
+class RedisServer:
+    """redis-server on 127.0.0.1; ``password`` makes it ask for one."""
+
+    def __init__(self, folder: Path, *, password: str = "", snapshots: bool = False) -> None:
+        self.port = free_port()
+        self.password = password
+        folder.mkdir(parents=True, exist_ok=True)
+        command = [need("redis-server"), "--bind", "127.0.0.1", "--port", str(self.port)]
+        command += ["--dir", str(folder), "--appendonly", "no", "--daemonize", "no"]
+        command += [] if snapshots else ["--save", ""]
+        command += ["--requirepass", password] if password else []
+        self.program = Program(command, log=folder / "redis.log")
+
+    @property
+    def url(self) -> str:
+        """Its URL, with the password."""
+        login = f":{self.password}@" if self.password else ""
+        return f"redis://{login}127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Starts it and waits until it answers PING."""
+        self.program.start()
+        self.program.ready(self._answers, timeout=15)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.program.kill()
+
+    def stop(self) -> None:
+        """Ends it."""
+        self.program.stop()
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as link:
+                link.settimeout(1)
+                login = f"AUTH {self.password}\r\n" if self.password else ""
+                link.sendall(f"{login}PING\r\nQUIT\r\n".encode())
+                return b"+PONG" in b"".join(iter(lambda: link.recv(64), b""))
+        except OSError:
+            return False
+
+
+@contextmanager
+def redis_server(folder: Path, *, password: str = "") -> Iterator[RedisServer]:
+    """A running Redis, ended on the way out."""
+    server = RedisServer(folder, password=password)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.program.kill()
