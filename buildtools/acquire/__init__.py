@@ -1,0 +1,27 @@
+"""A wheel for a driver: fetched through pip, or built from source and made self-contained."""
+
+from buildtools.acquire.build import build
+from buildtools.acquire.fetch import fetch, resolve, resolve_sdist
+from buildtools.acquire.request import (
+    AcquiredWheel,
+    AcquireError,
+    Backend,
+    Candidate,
+    OnEvent,
+    WheelRequest,
+)
+from buildtools.acquire.tools import Tools
+
+__all__ = [
+    "AcquireError",
+    "AcquiredWheel",
+    "Backend",
+    "Candidate",
+    "OnEvent",
+    "Tools",
+    "WheelRequest",
+    "build",
+    "fetch",
+    "resolve",
+    "resolve_sdist",
+]

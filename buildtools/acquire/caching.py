@@ -1,0 +1,118 @@
+"""Folders made once: filled under another name, renamed when whole, shared by processes."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from buildtools.acquire.request import AcquireError
+from buildtools.findings import Cause
+
+_SAFE = re.compile(r"[^A-Za-z0-9._+~=-]+")
+_MARKER = ".whole"
+_STALE_SECONDS = 24 * 3600.0
+
+
+def safe_name(text: str) -> str:
+    """A file name made of outside words: nothing in it is a separator, a space or a shell's."""
+    return _SAFE.sub("_", text).strip(".") or "_"
+
+
+def cache_root() -> Path:
+    """The user's cache folder for this tool: ``$XDG_CACHE_HOME/buildtools``, else ``~/.cache``."""
+    configured = os.environ.get("XDG_CACHE_HOME", "")
+    base = Path(configured) if Path(configured).is_absolute() else Path.home() / ".cache"
+    return base / "buildtools"
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file; it is let go of when the process ends, however it ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(stream, fcntl.LOCK_UN)
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether the folder was filled to its end."""
+    return (folder / _MARKER).is_file()
+
+
+def made_once(folder: Path, fill: Callable[[Path], None]) -> Path:
+    """The folder, filled by ``fill`` if it is not there yet.
+
+    ``fill`` gets an empty folder beside it, which takes its name only once ``fill`` has returned:
+    killed at any moment there is the whole folder or none. Two processes that want the same one
+    wait for each other. A full disk is an :class:`AcquireError` that says so.
+    """
+    if is_whole(folder):
+        return folder
+    with locked(folder.parent / f".{folder.name}.lock"):
+        if is_whole(folder):
+            return folder
+        sweep(folder.parent, folder.name)
+        partial = Path(
+            tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent)
+        )
+        try:
+            fill(partial)
+            (partial / _MARKER).touch()
+            partial.chmod(0o755)
+            if folder.exists():
+                shutil.rmtree(folder)
+            partial.replace(folder)
+        except OSError as error:
+            raise disk_error(error, folder) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+def disk_error(error: OSError, where: Path) -> AcquireError:
+    """The error for a disk that would not take what was to be written."""
+    import errno
+
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return AcquireError(
+        "the cache could not be written",
+        cause=Cause.NO_SPACE if full else Cause.UNKNOWN,
+        where=str(where),
+        why=error.strerror or str(error),
+        next_step="free some space, or point XDG_CACHE_HOME at a disk that has some"
+        if full
+        else "make the folder writable, or point XDG_CACHE_HOME elsewhere",
+    )
+
+
+def sweep(parent: Path, name: str = "") -> None:
+    """Remove what killed processes left half-made beside ``name``; the lock is the caller's."""
+    for left in parent.glob(f".{name}*.part"):
+        if name or time.time() - left.stat().st_mtime > _STALE_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def workroom(root: Path, name: str) -> Iterator[Path]:
+    """A scratch folder below the cache, gone afterwards; old ones of killed processes go too."""
+    parent = root / "work"
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.iterdir():
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+    room = Path(tempfile.mkdtemp(prefix=f"{safe_name(name)}-", dir=parent))
+    try:
+        yield room
+    finally:
+        shutil.rmtree(room, ignore_errors=True)

@@ -1,0 +1,227 @@
+"""zig as a C compiler for any target: its triple, and the small programs that builds call."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from buildtools.acquire.request import AcquireError
+from buildtools.binaries import BinaryInvalid, read_binary
+from buildtools.findings import Cause
+from buildtools.targets import (
+    DEFAULT_FLOORS,
+    LibCFamily,
+    OperatingSystem,
+    Target,
+    Version,
+)
+
+_ZIG_ARCHITECTURES: Mapping[str, str] = {
+    "x86_64": "x86_64",
+    "aarch64": "aarch64",
+    "arm64": "aarch64",
+    "i686": "x86",
+    "armv7l": "arm",
+    "ppc64le": "powerpc64le",
+    "s390x": "s390x",
+    "riscv64": "riscv64",
+}
+
+_DROPPED = (
+    "-specs=*|-flto*|-ffat-lto-objects|-fno-fat-lto-objects|-fcf-protection*|-mtls-dialect=*"
+    "|-march=*|-mtune=*|-fstack-clash-protection|-I/usr/include*|-I/usr/local/include*"
+    "|-L/usr/lib*|-L/lib*|-L/usr/local/lib*|-fdebug-prefix-map=*|-ffile-prefix-map=*|-g|-g1|-g2|-g3"
+    "|-Werror*|-Wl,--build-id*"
+)
+"""A shell pattern of flags that the building Python was made with and that are not the target's:
+its own compiler's, its own machine's, and the machine's folders."""
+
+_UNDEFINED = ("DEFAULT_PLUGINS_SUBDIR",)
+"""MariaDB Connector/Python compiles one absolute plugin folder in, and sets it before every
+connection: without the macro the client library asks ``MARIADB_PLUGIN_DIR`` (its
+``mariadb_connection.c``)."""
+
+
+def triple(target: Target, floor: Version | None) -> str:
+    """Zig's word for the target: ``aarch64-linux-gnu.2.28``, ``aarch64-macos.11.0``."""
+    arch = _ZIG_ARCHITECTURES.get(target.arch)
+    if arch is None:
+        raise AcquireError(
+            f"zig has no compiler for {target.arch}",
+            cause=Cause.MISSING_COMPILER,
+            where=target.spec,
+        )
+    if target.os is OperatingSystem.DARWIN:
+        least = floor or target.min_os or DEFAULT_FLOORS[OperatingSystem.DARWIN, None]
+        return f"{arch}-macos.{least}"
+    hard_float = "eabihf" if arch == "arm" else ""
+    if target.libc is not None and target.libc.family is LibCFamily.MUSL:
+        return f"{arch}-linux-musl{hard_float}"
+    return f"{arch}-linux-gnu{hard_float}" + (f".{floor}" if floor else "")
+
+
+def glibc_need(libraries: Iterable[Path]) -> tuple[Version, Path] | None:
+    """The newest glibc that any of these needs, and which one it is; None when none needs any."""
+    best: tuple[Version, Path] | None = None
+    for path in libraries:
+        try:
+            with path.open("rb") as stream:
+                facts = read_binary(stream).slices[0]
+        except BinaryInvalid:
+            continue
+        for need in facts.version_needs:
+            for name in need.versions:
+                number = name.removeprefix("GLIBC_")
+                if number == name or not number[:1].isdigit():
+                    continue
+                version = Version.parse(number)
+                if best is None or version > best[0]:
+                    best = (version, path)
+    return best
+
+
+def build_floor(target: Target, libraries: Iterable[Path]) -> Version | None:
+    """The glibc to link against: the oldest that the bundled libraries allow, 2.28 or older.
+
+    None for musl and macOS. Raises :class:`AcquireError` naming the library in the way when the
+    target's own floor is older than what is bundled needs.
+    """
+    if target.libc is None or target.libc.family is LibCFamily.MUSL:
+        return None
+    default = DEFAULT_FLOORS[OperatingSystem.LINUX, LibCFamily.GLIBC]
+    wanted = target.libc.version or default
+    need = glibc_need(libraries)
+    if need is None:
+        return min(wanted, default)
+    version, library = need
+    if version > wanted:
+        raise AcquireError(
+            f"glibc {wanted} is too old a floor for the libraries that would be bundled",
+            cause=Cause.LIBC_TOO_OLD,
+            where=target.spec,
+            why=f"{library.name} needs glibc {version}",
+            next_step=f"ask for glibc{version}, or for the libraries of an older release",
+            floor=version,
+        )
+    return max(version, min(wanted, default))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zig:
+    """zig for one target; ``program`` is the binary inside the package, ``cache`` its own cache."""
+
+    program: Path
+    triple: str
+    cache: Path
+
+    def environment(self) -> dict[str, str]:
+        """What zig itself reads."""
+        return {
+            "ZIG_GLOBAL_CACHE_DIR": str(self.cache),
+            "ZIG_LOCAL_CACHE_DIR": str(self.cache),
+        }
+
+    @property
+    def compiler(self) -> tuple[str, ...]:
+        """The words that compile C for the target."""
+        return (str(self.program), "cc", "-target", self.triple)
+
+    @property
+    def archiver(self) -> tuple[str, ...]:
+        """The words that make a static archive."""
+        return (str(self.program), "ar")
+
+
+def _script(path: Path, text: str) -> Path:
+    path.write_text("#!/bin/sh\n" + text, encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def write_compilers(zig: Zig, folder: Path) -> Mapping[str, Path]:
+    """``cc``, ``c++``, ``ar`` and ``ranlib`` as programs; by name.
+
+    They are scripts of ``/bin/sh`` whose every word is quoted: builds call compilers by path, and a
+    path inside a package can be too long, or have a space in it, for a build's own splitting.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tail = shlex.join(["-g0", "-fno-sanitize=undefined", *(f"-U{name}" for name in _UNDEFINED)])
+    scripts = {}
+    for name, language in (("cc", "cc"), ("c++", "c++")):
+        words = shlex.join([str(zig.program), language, "-target", zig.triple])
+        scripts[name] = _script(
+            folder / name,
+            "left=$#\n"
+            'while [ "$left" -gt 0 ]; do\n'
+            "  word=$1; shift; left=$((left - 1))\n"
+            f'  case "$word" in {_DROPPED}) ;; *) set -- "$@" "$word" ;; esac\n'
+            "done\n"
+            f'exec {words} "$@" {tail}\n',
+        )
+    for name in ("ar", "ranlib"):
+        words = shlex.join([str(zig.program), name])
+        scripts[name] = _script(folder / name, f'exec {words} "$@"\n')
+    return scripts
+
+
+def write_config_tool(path: Path, answers: Mapping[str, str]) -> Path:
+    """A program such as ``mariadb_config`` that prints what is known: option to answer."""
+    cases = "\n".join(
+        f"    {shlex.quote('--' + option)}) printf '%s\\n' {shlex.quote(answer)} ;;"
+        for option, answer in sorted(answers.items())
+    )
+    return _script(
+        path,
+        f'for option in "$@"; do\n  case "$option" in\n{cases}\n    *) exit 1 ;;\n  esac\ndone\n',
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PkgConfigAnswer:
+    """What a ``.pc`` file says, paths already the build's own."""
+
+    version: str
+    cflags: tuple[str, ...]
+    libs: tuple[str, ...]
+
+
+def write_pkg_config(path: Path, answers: Mapping[str, PkgConfigAnswer]) -> Path:
+    """A ``pkg-config`` that knows these names only, and ends with 1 for any other."""
+    cases = "\n".join(
+        f"    {shlex.quote(name)}) found=1; version={shlex.quote(answer.version)}; "
+        f"cflags={shlex.quote(shlex.join(answer.cflags))}; "
+        f"libs={shlex.quote(shlex.join(answer.libs))} ;;"
+        for name, answer in sorted(answers.items())
+    )
+    return _script(
+        path,
+        "found=; want=\n"
+        'for word in "$@"; do\n'
+        '  case "$word" in\n'
+        '    --modversion) want="$want version" ;;\n'
+        '    --cflags*) want="$want cflags" ;;\n'
+        '    --libs*) want="$want libs" ;;\n'
+        "    --version) echo 1.8.1; exit 0 ;;\n"
+        "    -*|[0-9]*|'>='|'<='|'='|'>'|'<') ;;\n"
+        f"{cases}\n"
+        '    *) echo "Package $word was not found in the pkg-config search path" >&2; exit 1 ;;\n'
+        "  esac\n"
+        "done\n"
+        '[ -n "$found" ] || exit 1\n'
+        "line=\n"
+        "for item in $want; do\n"
+        '  case "$item" in\n'
+        '    version) line="$line $version" ;;\n'
+        '    cflags) line="$line $cflags" ;;\n'
+        '    libs) line="$line $libs" ;;\n'
+        "  esac\n"
+        "done\n"
+        "printf '%s\\n' \"${line# }\"\n",
+    )
+
+
+def quoted(words: Sequence[str | Path]) -> str:
+    """A command for an environment variable that a build splits as a shell would."""
+    return shlex.join(str(word) for word in words)
