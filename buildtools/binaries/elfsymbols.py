@@ -89,19 +89,26 @@ def _versions(image: Image, count: int) -> Iterable[int]:
 
 def _count(image: Image) -> int:
     """The number of dynamic symbols, the null one counted."""
-    count: int | None = None
-    if _DT_HASH in image.dynamic:
-        wide = image.machine == _EM_S390 and image.layout.bits == WIDE
-        order = "<" if image.layout.little_endian else ">"
-        layout = Struct(order + ("QQ" if wide else "II"))
-        data = image.address_bytes(image.dynamic[_DT_HASH], layout.size)
-        if len(data) == layout.size:
-            count = int(layout.unpack(data)[1])
+    count = _count_by_hash(image) if _DT_HASH in image.dynamic else None
     if count is None:
         count = _count_by_sections(image)
     if count is None and _DT_GNU_HASH in image.dynamic:
         count = _count_by_gnu_hash(image)
     return count or 0
+
+
+def _count_by_hash(image: Image) -> int | None:
+    """As many as DT_HASH has chains.
+
+    On s390x GNU's linker writes words of eight bytes there and LLVM's of four: in a word of eight
+    the upper half, which comes first, is zero.
+    """
+    order = "<" if image.layout.little_endian else ">"
+    data = image.address_bytes(image.dynamic[_DT_HASH], 16)
+    if len(data) < 16:  # noqa: PLR2004 - the header of the wider kind
+        return None
+    wide = image.machine == _EM_S390 and image.layout.bits == WIDE and data[:4] == b"\0\0\0\0"
+    return int(Struct(order + ("QQ" if wide else "II8x")).unpack(data)[1])
 
 
 def _count_by_sections(image: Image) -> int | None:
