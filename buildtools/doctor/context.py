@@ -10,7 +10,7 @@ from buildtools.archives import Files
 from buildtools.doctor.drivers import recipe_of, site_prefix
 from buildtools.doctor.facts import FactsCache
 from buildtools.doctor.systems import Program, system_for
-from buildtools.environment import Distribution, Tree
+from buildtools.environment import Distribution, Place, Tree
 from buildtools.host import Interpreter
 from buildtools.loader import Loader
 from buildtools.recipes import Recipe
@@ -65,6 +65,11 @@ class Context:
             self._targets[python] = target
         return self._targets[python]
 
+    def suffixes_of(self, place: Place) -> tuple[str, ...]:
+        """The suffixes of extension modules that an import from a place takes, best first."""
+        python = self.target_of(place.python).python
+        return python.ext_suffixes if python is not None else (".so",)
+
     def recipe_of(self, distribution: Distribution | None) -> Recipe | None:
         """The recipe of a distribution, remembered; None when there is none."""
         if distribution is None:
@@ -84,7 +89,10 @@ class Context:
         """The command of this tool that mends a driver on this target."""
         if self.on_host:
             return f"buildtools rebuild {driver}{self._again}"
-        return f"buildtools wheel {driver} --target {self.target.name or self.target.spec}"
+        command = f"buildtools wheel {driver} --target {self.target.name or self.target.spec}"
+        if self.target.python is None and self.tree.python is not None:
+            command += f" --python {self.tree.python.abi}"
+        return command
 
     def site_prefix(self, site: str) -> str:
         """A site folder as it is shown, remembered."""

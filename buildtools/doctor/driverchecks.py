@@ -47,18 +47,22 @@ class DriverChecks:
         for module in self._of.tree.modules:
             if not module.dotted or not module.place.judged or module.path in self._of.errors:
                 continue
-            family = self._family(module)
-            if family == "sqlite":
+            linked = self._linked(module)
+            if "sqlite3" in linked:
                 found += self._sqlite(module)
-            elif family == "mysql":
+            elif "mariadb" in linked:
                 found += self._mysql(module)
         return found
 
-    def _family(self, module: NativeFile) -> str:
+    def _linked(self, module: NativeFile) -> tuple[str, ...]:
+        """The client libraries that a driver's main module is linked to, by its recipe."""
         if module.place.kind is PlaceKind.STDLIB:
-            return "sqlite" if module.dotted == "_sqlite3" else ""
+            return ("sqlite3",) if module.dotted == "_sqlite3" else ()
         recipe = self._of.recipe_of(module.distribution)
-        return recipe.family if recipe else ""
+        if recipe is None or recipe.build is None:
+            return ()
+        required = any(one.required and one.module == module.dotted for one in recipe.native)
+        return recipe.build.link if required else ()
 
     def _native_parts(self) -> list[Finding]:
         modules: dict[tuple[str, str], list[NativeFile]] = {}

@@ -121,7 +121,7 @@ def _providers(
     providers: list[Provider] = []
     findings: list[Finding] = []
     for name in dict.fromkeys((*wanted, *native_imports(context.tree))):
-        found = copies(name, context.tree, owners)
+        found = copies(name, context.tree, owners, context.suffixes_of)
         if not found:
             continue
         shown = {copy.path: _shown(context, copy) for copy in found}

@@ -77,7 +77,7 @@ class FactsCache:
 
 
 class _Unopened(BinaryInvalid):
-    """A file that is listed in its folder but cannot be opened: a link to nothing, no permission."""
+    """A file that stands in its folder but cannot be opened: a link to nothing, no permission."""
 
 
 def why_unopened(files: Files, path: str, error: BinaryInvalid) -> str:

@@ -128,14 +128,24 @@ class ModuleJudge:
     def _wants_symbols(self, module: NativeFile, facts: BinaryFacts, resolved: Resolved) -> bool:
         """Symbols cost time: only where something without versions is asked for them.
 
-        That is where a library outside of the system's baseline is needed, or where a recipe says
-        that the file is a driver's.
+        That is where a library of the system is needed that is not of its baseline, and where a
+        recipe names the module.
         """
         if facts.format is not BinaryFormat.ELF or resolved.missing or not module.dotted:
             return False
-        if any(not is_baseline(name, self._of.target) for name in facts.needed):
-            return True
-        return self._of.recipe_of(module.distribution) is not None
+        recipe = self._of.recipe_of(module.distribution)
+        if recipe is not None:
+            return any(native.module == module.dotted for native in recipe.native)
+        return any(
+            library.path is not None
+            and not is_baseline(library.name, self._of.target)
+            and not self._bundled(library.path)
+            for library in resolved.libraries
+        )
+
+    def _bundled(self, path: str) -> bool:
+        """Whether a library came with the packages: it is what they were linked to."""
+        return path.rpartition("/")[0] in self._siblings
 
     def _with_symbols(self, module: NativeFile, resolved: Resolved) -> Resolved:
         read = self._of.facts.with_symbols
@@ -170,9 +180,12 @@ class ModuleJudge:
         for judgement in judgements:
             severity = judgement.severity
             if judgement.cause is Cause.MISSING_LIBRARY and severity is Severity.ERROR:
+                mere = module.name is not None and module.name.kind is ModuleKind.LIBRARY
                 if any(f" {name}," in judgement.evidence for name in lying):
+                    if mere:
+                        continue  # loaded by what needs it, with what that brings
                     severity = Severity.INFO
-                elif module.name is not None and module.name.kind is ModuleKind.LIBRARY:
+                elif mere:
                     severity = Severity.WARNING
             eased.append(replace(judgement, severity=severity))
         return eased

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from buildtools.archives.files import join
@@ -29,7 +29,12 @@ class Copy:
         return path == self.root or path.startswith(f"{self.root}/")
 
 
-def copies(name: str, tree: Tree, versions: Mapping[tuple[str, str], Distribution]) -> list[Copy]:
+def copies(
+    name: str,
+    tree: Tree,
+    owners: Mapping[tuple[str, str], Distribution],
+    suffixes_of: Callable[[Place], tuple[str, ...]],
+) -> list[Copy]:
     """Every copy of a top-level name, in the order of the search; the first is imported.
 
     As CPython's ``FileFinder``: a package before an extension module before source, and a folder
@@ -40,8 +45,7 @@ def copies(name: str, tree: Tree, versions: Mapping[tuple[str, str], Distributio
     seen: set[str] = set()
     for place in tree.places:
         names = tree.files.names(place.path)
-        suffixes = place.python.ext_suffixes if place.python else ()
-        path = _copy_path(name, place, names, (*suffixes, ".py", ".pyc"), tree)
+        path = _copy_path(name, place, names, (*suffixes_of(place), ".py", ".pyc"), tree)
         if path is None:
             continue
         real = tree.files.real(path)
@@ -50,7 +54,7 @@ def copies(name: str, tree: Tree, versions: Mapping[tuple[str, str], Distributio
         seen.add(real)
         package = name in names and path.startswith(f"{join(place.path, name)}/")
         root = join(place.path, name) if package or path == join(place.path, name) else path
-        owner = versions.get((place.path, name))
+        owner = owners.get((place.path, name))
         copy = Copy(
             place=place,
             path=path,
