@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from buildtools.install.installation import Installation, Recovered, Staged
 from buildtools.install.installed import Installed, find_installed, info_folders
-from buildtools.install.journal import Journal, Phase, write_whole
+from buildtools.install.journal import Journal, Phase
 from buildtools.install.lock import EnvironmentLock
 from buildtools.install.scheme import HIDDEN, Scheme
 
@@ -20,5 +20,4 @@ __all__ = [
     "Staged",
     "find_installed",
     "info_folders",
-    "write_whole",
 ]

@@ -98,15 +98,3 @@ def identity(path: Path) -> int | None:
         return path.lstat().st_ino
     except (FileNotFoundError, NotADirectoryError):
         return None
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a loss of power; a file system that cannot is let be."""
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(opened)
-    except OSError as error:
-        if error.errno not in _UNSUPPORTED:
-            raise
-    finally:
-        os.close(opened)

@@ -8,14 +8,14 @@ environment never touches the one that it was copied from.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from buildtools.errors import CannotLookError
-from buildtools.install.exchange import aside, exchange, identity, sync_folder
+from buildtools.install.exchange import aside, exchange, identity
+from buildtools.wheelhouse.writing import sync_folder, write_whole
 
 FORMAT = 1
 FILENAME = "journal.json"
@@ -191,19 +191,3 @@ def _each(moves: Iterable[Move], site: Path, *, forward: bool) -> None:
     for folder in folders:
         if folder.is_dir():
             sync_folder(folder)
-
-
-def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a file under another name, make it last, and rename it: it is there whole or not."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    opened = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    try:
-        with open(opened, "wb") as stream:  # noqa: PTH123 - a descriptor
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.rename(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)

@@ -1,0 +1,38 @@
+"""The wheelhouse: a content-addressed store of wheels with a static simple index."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from buildtools.configuration import Configuration
+from buildtools.wheelhouse.provenance import Provenance
+from buildtools.wheelhouse.store import Collected, StoredWheel, Wheelhouse
+
+__all__ = [
+    "Collected",
+    "Provenance",
+    "StoredWheel",
+    "Wheelhouse",
+    "wheelhouse_root",
+]
+
+
+def wheelhouse_root(
+    configuration: Configuration,
+    asked: Path | str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Path:
+    """The wheelhouse's folder: as asked for, else as configured, else in the user's cache.
+
+    A configured folder is relative to the project's ``pyproject.toml``.
+    """
+    if asked is not None:
+        return Path(asked).expanduser().absolute()
+    if configuration.wheelhouse is not None:
+        return (configuration.root / configuration.wheelhouse.expanduser()).absolute()
+    source = os.environ if environment is None else environment
+    cache = source.get("XDG_CACHE_HOME") or ""
+    base = Path(cache) if cache.startswith("/") else Path.home() / ".cache"
+    return base / "buildtools" / "wheelhouse"
