@@ -15,6 +15,7 @@ _KEYS = {
     "drivers": "a list of driver names",
     "targets": "a list of targets",
     "wheelhouse": "a folder",
+    "requirements": "a list of requirement files",
     "checks": "a list of package.module:function",
     "target": "tables of named targets",
     "render": "a table for the Render service",
@@ -35,6 +36,7 @@ class Configuration:
     targets: tuple[str, ...] = ()
     wheelhouse: Path | None = None
     checks: tuple[str, ...] = ()
+    requirements: tuple[Path, ...] = ()
     named: Mapping[str, Target]
     render: Mapping[str, object]
 
@@ -143,6 +145,7 @@ def _configuration(table: object, file: Path) -> Configuration:
         targets=texts("targets"),
         wheelhouse=file.parent / wheelhouse if wheelhouse else None,
         checks=texts("checks"),
+        requirements=tuple(file.parent / name for name in texts("requirements")),
         named=named,
         render=tables("render"),
     )

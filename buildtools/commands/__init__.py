@@ -9,6 +9,7 @@ COMMANDS = {
     "wheel": "build self-contained wheels for any target",
     "wheelhouse": "list, index, check or clean the store of wheels",
     "explain": "read a traceback or log, name its cause and the command that mends it",
+    "lock": "write pip-tools locks with hashes, one per target, gated on wheels",
     "matrix": "print the architecture matrix for GitHub Actions",
     "render": "print the build command, write or lint the Blueprint",
 }
