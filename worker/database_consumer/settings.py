@@ -210,7 +210,7 @@ def load_settings(
     Raises :class:`SettingsError` with every mistake at once.
     """
     try:
-        return Settings(_env_file=env_file, **dict(overrides or {}))  # type: ignore[arg-type]
+        return Settings(_env_file=env_file, **dict(overrides or {}))  # type: ignore[arg-type, call-arg]
     except ValidationError as error:
         raise SettingsError(tuple(_problem(one) for one in error.errors())) from None
     except UnicodeDecodeError:

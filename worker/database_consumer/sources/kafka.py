@@ -35,9 +35,9 @@ ASK_SECONDS = 5.0
 _log = logger("kafka")
 
 
-def client_config(settings: Settings) -> dict[str, str | int | float | bool]:
+def client_config(settings: Settings) -> dict[str, Any]:
     """What every Kafka client of this process is configured with: brokers, identity, TLS, SASL."""
-    config: dict[str, str | int | float | bool] = {
+    config: dict[str, Any] = {
         "bootstrap.servers": settings.kafka_brokers,
         "client.id": settings.kafka_client_id,
         "security.protocol": settings.kafka_security_protocol,
@@ -59,7 +59,7 @@ def client_config(settings: Settings) -> dict[str, str | int | float | bool]:
     return config
 
 
-def consumer_config(settings: Settings) -> dict[str, str | int | float | bool]:
+def consumer_config(settings: Settings) -> dict[str, Any]:
     """The group member's configuration; offsets belong to the database, not to Kafka."""
     config = client_config(settings) | {
         "group.id": settings.kafka_group_id,
@@ -132,13 +132,13 @@ class KafkaSource:
             if error is not None:
                 self._message_error(message, error)
                 continue
-            topic = message.topic()
+            topic = message.topic() or ""
             topic = names.setdefault(topic, topic)
             out.append(
                 Record(
                     topic,
-                    message.partition(),
-                    message.offset(),
+                    message.partition() or 0,
+                    message.offset() or 0,
                     message.key(),
                     message.value(),
                     max(message.timestamp()[1], 0),
@@ -215,9 +215,7 @@ class KafkaSource:
             )
         except (KafkaException, RuntimeError):
             return None
-        if ends is None or min(ends) < 0:
-            return None
-        return Lag(low=ends[0], high=ends[1])
+        return Lag(low=ends[0], high=ends[1]) if ends and min(ends) >= 0 else None
 
     def close(self) -> None:
         """Leave the group: the other members get the partitions at once."""

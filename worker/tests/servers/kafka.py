@@ -17,8 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from .programs import Program, ServerError, free_port, need
 
