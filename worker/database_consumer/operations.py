@@ -41,13 +41,16 @@ class OperationInvalid(Exception):
 
 
 class Metadata(msgspec.Struct, frozen=True, rename="camel"):
-    """Who sent an operation and when; all of it may be missing."""
+    """Who sent an operation and when; all of it may be missing.
 
-    operation_id: str | None = None
-    timestamp: str | int | float | None = None
-    user_id: str | int | None = None
-    source: str | None = None
-    action: str | None = None
+    Only the operation id has a meaning for the worker; the others are carried as they are.
+    """
+
+    operation_id: str | int | None = None
+    timestamp: Any = None
+    user_id: Any = None
+    source: Any = None
+    action: Any = None
 
 
 class _Envelope(msgspec.Struct, frozen=True):
@@ -91,15 +94,30 @@ def decode(value: bytes | None) -> Operation:
     except (ValueError, ArithmeticError) as error:
         raise OperationInvalid("undecodable", f"a number that cannot be read: {error}") from error
     metadata = envelope.metadata
-    operation_id = metadata.operation_id if metadata is not None else None
-    if operation_id is not None:
-        if not operation_id:
-            operation_id = None
-        elif len(operation_id.encode()) > MAX_OPERATION_ID:
-            raise OperationInvalid(
-                "bad-envelope", f"operationId is longer than {MAX_OPERATION_ID} bytes"
-            )
+    operation_id = None if metadata is None else _checked_id(metadata.operation_id)
     return Operation(envelope.type, envelope.entity, envelope.data, operation_id, metadata)
+
+
+def _checked_id(given: str | int | None) -> str | None:
+    if given is None or given == "":
+        return None
+    text = str(given)
+    if len(text.encode()) > MAX_OPERATION_ID:
+        raise OperationInvalid(
+            "bad-envelope", f"operationId is longer than {MAX_OPERATION_ID} bytes"
+        )
+    if text.startswith("\0"):
+        raise OperationInvalid("bad-envelope", "operationId starts with a NUL character")
+    return text
+
+
+def positional_id(topic: str, partition: int, offset: int) -> str:
+    """The id of an operation that was sent without one: where it stands in the topic.
+
+    It starts with NUL, as no sender's id does.
+    """
+    place = f"{topic}\0{partition}\0{offset}".encode()
+    return "\0" + hashlib.blake2b(place, digest_size=16).hexdigest()
 
 
 def fingerprint(operation: Operation) -> bytes:

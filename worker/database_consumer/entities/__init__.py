@@ -1,1 +1,1 @@
-
+"""The tables that operations write to: the shipped entities and an application's own."""

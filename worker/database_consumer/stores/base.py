@@ -182,13 +182,15 @@ class CacheIntent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreCounts:
-    """What waits in the ledger; ages are the times of the oldest, None when there is none."""
+    """What waits in the ledger; ``oldest_…`` are times, None when there is none.
+
+    ``cache_intents`` counts groups of up to 500 rows each.
+    """
 
     parked: int
     dead_letters: int
     unpublished_dead_letters: int
     cache_intents: int
-    inbox: int
     oldest_parked: float | None
     oldest_cache_intent: float | None
 

@@ -1,0 +1,291 @@
+"""Applies a batch: one transaction, the fence first.
+
+The steps and their order are those of the facts in ``docs/semantics.md``: fence, inbox with
+read-back, rows, dead letters, parked operations, cache intents, commit. A transaction that lost
+against another one is done again at once, a few times; a commit whose answer was lost is looked up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from database_consumer.entities.model import Catalogue
+from database_consumer.failures import RecordFailure, TransientFailure
+from database_consumer.handlers import Handlers
+from database_consumer.stores.base import (
+    Applied,
+    Batch,
+    Fenced,
+    Position,
+    StorePolicy,
+    StoreUnavailable,
+    TopicRecreated,
+)
+from database_consumer.stores.prepared import Item, prepare_all
+from database_consumer.stores.running import Outcome, RefusedAsSet, Refusal, Run, stack_of
+from database_consumer.stores.transaction import (
+    Claim,
+    Claimed,
+    CommitUnknown,
+    Death,
+    Ledger,
+    Parking,
+    Stream,
+)
+
+TRIES = 8
+"""How often a transaction that lost against another one is done again before that is systemic."""
+
+CAREFUL_BATCHES = 20
+"""After a set was refused, as many batches read every row first: the next ones are alike."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Sorted:
+    """What the inbox said: those to be applied, those to be buried at once."""
+
+    live: list[Item]
+    refused: list[Refusal]
+    won: int
+    duplicates: int
+
+
+class Applier:
+    """Applies batches through one ledger; one thread at a time."""
+
+    def __init__(
+        self, ledger: Ledger, catalogue: Catalogue, handlers: Handlers, policy: StorePolicy
+    ) -> None:
+        self._ledger = ledger
+        self._catalogue = catalogue
+        self._handlers = handlers
+        self._policy = policy
+        self._careful = 0
+        self._doubt: tuple[Batch, Applied] | None = None
+
+    def apply(self, batch: Batch, *, now: float) -> Applied | Fenced:
+        """See :meth:`database_consumer.stores.base.Store.apply`."""
+        _check(batch)
+        if self._doubt is not None:
+            known = self._resolve(batch)
+            if known is not None:
+                return known
+        items = prepare_all(batch.records, self._catalogue, self._handlers)
+        for _ in range(TRIES):
+            try:
+                return self._attempt(batch, items, now)
+            except TransientFailure:
+                self._ledger.rollback()
+            except BaseException:
+                self._ledger.rollback()
+                raise
+        raise StoreUnavailable(f"lost against other transactions {TRIES} times in a row")
+
+    def _attempt(self, batch: Batch, items: list[Item], now: float) -> Applied | Fenced:
+        if self._careful == 0:
+            try:
+                return self._transaction(batch, items, now, whole=True)
+            except (RefusedAsSet, RecordFailure):
+                self._ledger.rollback()
+                self._careful = CAREFUL_BATCHES
+        else:
+            self._careful -= 1
+        return self._transaction(batch, items, now, whole=False)
+
+    def _transaction(
+        self, batch: Batch, items: list[Item], now: float, *, whole: bool
+    ) -> Applied | Fenced:
+        ledger = self._ledger
+        ledger.begin()
+        stream = ledger.fence(batch, now)
+        if stream is None:
+            ledger.rollback()
+            return self._fenced(batch)
+        sorted_ = self._claim(stream, items, now)
+        run = Run(
+            ledger,
+            self._catalogue,
+            self._policy,
+            version=stream.version,
+            now=now,
+            blocked=self._blocked(stream, sorted_.live),
+            size=len(items),
+        )
+        if whole:
+            run.whole(sorted_.live, optimistic=True)
+        else:
+            run.halving(sorted_.live)
+        outcome = run.outcome
+        dead = self._settle(batch.group, stream, sorted_.refused, outcome, now)
+        applied = Applied(
+            position=Position(next_offset=batch.next_offset, topic_id=batch.topic_id),
+            won=sorted_.won,
+            duplicates=sorted_.duplicates,
+            dead=dead,
+            parked=len(outcome.queued) + len(outcome.parked),
+            unmatched=outcome.unmatched,
+            intents=outcome.intents,
+        )
+        try:
+            ledger.commit()
+        except CommitUnknown:
+            self._doubt = (batch, applied)
+            known = self._resolve(batch)
+            if known is None:
+                raise TransientFailure("the commit did not happen") from None
+            return known
+        return applied
+
+    def _fenced(self, batch: Batch) -> Fenced:
+        self._ledger.begin()
+        position = self._ledger.position(batch.group, batch.topic, batch.partition)
+        self._ledger.rollback()
+        if (
+            position is not None
+            and batch.topic_id is not None
+            and position.topic_id not in {None, batch.topic_id}
+        ):
+            raise TopicRecreated(
+                batch.topic, stored=str(position.topic_id), found=batch.topic_id
+            )
+        return Fenced(position=position)
+
+    def _resolve(self, batch: Batch) -> Applied | None:
+        """Whether the commit in doubt happened, if it was this batch's."""
+        if self._doubt is None:
+            return None
+        doubtful, applied = self._doubt
+        if _place(doubtful) != _place(batch):
+            return None  # another partition: its fence answers when its batch comes again
+        self._ledger.begin()
+        position = self._ledger.position(batch.group, batch.topic, batch.partition)
+        self._ledger.rollback()
+        self._doubt = None
+        same = doubtful.expected == batch.expected and doubtful.next_offset == batch.next_offset
+        if same and position is not None and position.next_offset == batch.next_offset:
+            return applied
+        return None
+
+    def _claim(self, stream: Stream, items: list[Item], now: float) -> _Sorted:
+        """Put the ids into the inbox and sort out what was seen before."""
+        result = _Sorted(live=[], refused=[], won=0, duplicates=0)
+        firsts: dict[str, Item] = {}
+        for item in items:
+            if item.operation_id:
+                firsts.setdefault(item.operation_id, item)
+        claims = [
+            Claim(name, firsts[name].record.offset, firsts[name].fingerprint)
+            for name in sorted(firsts)
+        ]
+        seen = self._ledger.claim(stream, claims, now) if claims else {}
+        for item in items:
+            name = item.operation_id
+            if name:
+                first = firsts[name]
+                before = seen.get(name)
+                if before is not None and not _ours(before, stream, first):
+                    _sort_seen(item, before.fingerprint, result)
+                    continue
+                if item is not first:
+                    _sort_seen(item, first.fingerprint, result)
+                    continue
+                result.won += 1
+            if item.invalid is not None:
+                result.refused.append(
+                    Refusal(item, item.invalid.code, str(item.invalid), stack_of(item.invalid))
+                )
+            else:
+                result.live.append(item)
+        return result
+
+    def _blocked(self, stream: Stream, live: list[Item]) -> set[bytes]:
+        """The keys of these operations that parked ones hold."""
+        ledger = self._ledger
+        if not live or not ledger.any_parked(stream.group_id):
+            return set()
+        keys = sorted({key for item in live for key in item.held()})
+        if not ledger.parked_keys(stream.group_id, keys):
+            return set()
+        ledger.hold_parked(stream.group_id)
+        return ledger.parked_keys(stream.group_id, keys)
+
+    def _settle(
+        self, group: str, stream: Stream, refused: list[Refusal], outcome: Outcome, now: float
+    ) -> int:
+        """Write dead letters and parked operations; how many dead letters."""
+        retry = self._policy.retry
+        first_delay = retry.delay(0)
+        deaths = [*refused, *outcome.dead]
+        if first_delay is None:
+            deaths += outcome.parked
+            outcome.parked.clear()
+        if deaths:
+            deaths.sort(key=lambda one: one.item.record.offset)
+            self._ledger.bury(group, [death_of(one, attempts=0) for one in deaths], now)
+        parkings = [
+            parking_of(one.item, due_at=now + (first_delay or 0.0), refusal=one)
+            for one in outcome.parked
+        ]
+        parkings += [parking_of(item, due_at=None, refusal=None) for item in outcome.queued]
+        if parkings:
+            parkings.sort(key=lambda one: one.record.offset)
+            self._ledger.park(stream.group_id, stream.id, parkings, now)
+        return len(deaths)
+
+
+def _check(batch: Batch) -> None:
+    """Raises ValueError for a batch that no source may give."""
+    last = batch.expected if batch.expected is not None else 0
+    for record in batch.records:
+        if (record.topic, record.partition) != (batch.topic, batch.partition):
+            raise ValueError(f"a record of {record.topic}/{record.partition} in a batch of another")
+        if record.offset < last:
+            raise ValueError(f"offset {record.offset} after {last}: not in order")
+        last = record.offset + 1
+    if batch.next_offset < last:
+        raise ValueError(f"next_offset {batch.next_offset} is not above the last record's offset")
+
+
+def _place(batch: Batch) -> tuple[str, str, int]:
+    return batch.group, batch.topic, batch.partition
+
+
+def _ours(before: Claimed, stream: Stream, item: Item) -> bool:
+    return before.stream_id == stream.id and before.offset == item.record.offset
+
+
+def _sort_seen(item: Item, fingerprint: bytes, result: _Sorted) -> None:
+    """An id that was seen: the same content is a duplicate, another one a conflict."""
+    if item.fingerprint == fingerprint:
+        result.duplicates += 1
+        return
+    message = f"operation id {item.shown_id} was used before with another content"
+    result.refused.append(Refusal(item, "conflict", message, ""))
+
+
+def death_of(refusal: Refusal, *, attempts: int) -> Death:
+    """The dead letter of a refused operation."""
+    return Death(
+        record=refusal.item.record,
+        operation_id=refusal.item.shown_id,
+        code=refusal.code,
+        message=refusal.message,
+        stack=refusal.stack,
+        attempts=attempts,
+    )
+
+
+def parking_of(item: Item, *, due_at: float | None, refusal: Refusal | None) -> Parking:
+    """The parked form of an operation that was refused, or that queues."""
+    return Parking(
+        attempts=-1 if refusal is None else 0,
+        record=item.record,
+        operation_id=item.shown_id,
+        keys=item.held(),
+        due_at=due_at,
+        code=refusal.code if refusal else "queued",
+        message=refusal.message if refusal else "",
+        stack=refusal.stack if refusal else "",
+    )
+
+

@@ -1,0 +1,157 @@
+"""SQLite: ``BEGIN IMMEDIATE``, write-ahead log, ``synchronous=FULL``; one file, one writer at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from database_consumer.batching import TablePlan
+from database_consumer.entities.model import VERSION_COLUMN, Catalogue, EntityTable, Key, Row
+from database_consumer.failures import (
+    FailureKind,
+    RecordFailure,
+    TransientFailure,
+    Verdict,
+    of_sqlite,
+)
+from database_consumer.stores.base import StoreUnavailable
+from database_consumer.stores.sql import SqlLedger
+
+BUSY_SECONDS = 10.0
+"""How long another process's transaction is waited for."""
+
+_VANISHED = Verdict(kind=FailureKind.MAY_MEND, code="row-missing")
+
+
+class SqliteLedger(SqlLedger):
+    """The ledger in a SQLite file."""
+
+    placeholder = "?"
+    greatest = "MAX"
+    skip_present_group = " ON CONFLICT DO NOTHING"
+    skip_present_offsets = " ON CONFLICT DO NOTHING"
+
+    def __init__(self, engine: sa.Engine, catalogue: Catalogue) -> None:
+        import sqlite3
+
+        super().__init__(engine, catalogue)
+        self._driver = sqlite3
+
+    @property
+    def skip_present(self) -> str:
+        """Leave it alone."""
+        return " ON CONFLICT DO NOTHING"
+
+    def errors(self) -> tuple[type[Exception], ...]:
+        """sqlite3's, and what it raises for values that it cannot bind."""
+        return (self._driver.Error, OverflowError, UnicodeEncodeError)
+
+    def _connect(self) -> Any:
+        connection = self._driver.connect(
+            self.engine.url.database or ":memory:",
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=512,
+        )
+        try:
+            for pragma in (
+                "journal_mode=WAL",
+                "synchronous=FULL",
+                "foreign_keys=ON",
+                "temp_store=MEMORY",
+                "cache_size=-65536",
+            ):
+                connection.execute(f"PRAGMA {pragma}").fetchall()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _start(self) -> None:
+        if not self._connection.in_transaction:
+            self._cursor.execute("BEGIN IMMEDIATE")
+
+    def _translate(self, error: Exception) -> Exception:
+        if isinstance(error, OverflowError | UnicodeEncodeError):
+            verdict = Verdict(kind=FailureKind.PERMANENT, code="out-of-range")
+            return RecordFailure(verdict, f"a value that SQLite cannot hold: {error}")
+        name = getattr(error, "sqlite_errorname", "")
+        verdict = of_sqlite(name)
+        message = f"{name or type(error).__name__}: {error}"
+        if verdict.kind is FailureKind.SYSTEMIC:
+            self.drop()
+            return StoreUnavailable(message, code=getattr(error, "sqlite_errorcode", None))
+        if verdict.kind is FailureKind.TRANSIENT:
+            return TransientFailure(message)
+        return RecordFailure(verdict, message)
+
+    def _many(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
+        if self._cursor is None:
+            raise StoreUnavailable("the connection was lost")
+        try:
+            self._cursor.executemany(statement, rows)
+        except self.errors() as error:
+            raise self._translate(error) from error
+        return int(self._cursor.rowcount)
+
+    def insert_rows(
+        self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], suffix: str = ""
+    ) -> int:
+        """One statement, run for every row inside SQLite's driver."""
+        names = ", ".join(columns)
+        places = ", ".join("?" * len(columns))
+        return self._many(f"INSERT INTO {table} ({names}) VALUES ({places}){suffix}", rows)  # noqa: S608
+
+    def execute(self, tables: Sequence[TablePlan], version: int) -> None:
+        """Deletes with children first, inserts with parents first, updates."""
+        for plan in reversed(tables):
+            if plan.deletes:
+                self._delete(plan.table, plan.deletes)
+        for plan in tables:
+            if plan.inserts:
+                self._insert(plan.table, plan.inserts, version)
+        for plan in tables:
+            for columns, changes in plan.updates.items():
+                self._update(plan.table, columns, changes, version)
+
+    def _delete(self, table: EntityTable, keys: list[Key]) -> None:
+        self._many(
+            f"DELETE FROM {self._quote(table.name)} WHERE {self._where(table)}",  # noqa: S608
+            keys,
+        )
+
+    def _where(self, table: EntityTable) -> str:
+        return " AND ".join(f"{self._quote(one)} = ?" for one in table.key)
+
+    def _insert(self, table: EntityTable, rows: list[Row], version: int) -> None:
+        groups: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+        for row in rows:
+            names = tuple(row)
+            groups.setdefault(names, []).append(tuple(row.values()))
+        for names, values in groups.items():
+            columns = [self._quote(one) for one in names]
+            if table.versioned:
+                columns.append(self._quote(VERSION_COLUMN))
+                values = [(*one, version) for one in values]  # noqa: PLW2901
+            self.insert_rows(self._quote(table.name), columns, values)
+
+    def _update(
+        self,
+        table: EntityTable,
+        columns: tuple[str, ...],
+        changes: list[tuple[Key, Row]],
+        version: int,
+    ) -> None:
+        sets = [f"{self._quote(one)} = ?" for one in columns]
+        if table.versioned:
+            sets.append(f"{self._quote(VERSION_COLUMN)} = {int(version)}")
+        changed = self._many(
+            f"UPDATE {self._quote(table.name)} SET {', '.join(sets)} "  # noqa: S608
+            f"WHERE {self._where(table)}",
+            [(*(values[one] for one in columns), *key) for key, values in changes],
+        )
+        if changed != len(changes):
+            raise RecordFailure(_VANISHED, "a row to be changed was deleted with its parent")

@@ -1,0 +1,231 @@
+"""A store in a SQL database: the ledger, and what is done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from database_consumer.entities.model import Catalogue, EntityTable, Key
+from database_consumer.failures import RecordFailure, TransientFailure
+from database_consumer.handlers import Handlers
+from database_consumer.stores.applying import Applier
+from database_consumer.stores.base import (
+    Applied,
+    Batch,
+    CacheIntent,
+    DeadLetter,
+    Fenced,
+    Position,
+    RetryOutcome,
+    StoreCounts,
+    StoreKind,
+    StorePolicy,
+    StoreUnavailable,
+)
+from database_consumer.stores.retrying import Retrier
+from database_consumer.stores.sql import SqlLedger
+
+T = TypeVar("T")
+
+
+class SqlStore:
+    """See :class:`database_consumer.stores.base.Store`."""
+
+    def __init__(
+        self,
+        kind: StoreKind,
+        engine: sa.Engine,
+        ledger: SqlLedger,
+        catalogue: Catalogue,
+        handlers: Handlers,
+        policy: StorePolicy,
+    ) -> None:
+        self.kind = kind
+        self.engine = engine
+        self.catalogue = catalogue
+        self._ledger = ledger
+        self._applier = Applier(ledger, catalogue, handlers, policy)
+        self._retrier = Retrier(ledger, catalogue, handlers, policy)
+        self._pruned: tuple[int, str] = (0, "")
+
+    def open(self) -> None:
+        """Connect."""
+        self._once(lambda: None)
+
+    def close(self) -> None:
+        """Roll back and let go."""
+        self._ledger.rollback()
+        self._ledger.drop()
+        self.engine.dispose()
+
+    def ensure_schema(self) -> None:
+        """Create or migrate the ledger's tables and those of the shipped entities."""
+        from database_consumer.migrations import migrate
+
+        self._ledger.drop()
+        migrate(self.engine)
+        self._once(self._ledger.look_at_schema)
+
+    def ping(self) -> None:
+        """Write nothing, but be able to: a transaction, and whether the server takes writes."""
+        self._once(self._ledger.check_writable)
+
+    def _once(self, step: Callable[[], T]) -> T:
+        """One step in a transaction of its own."""
+        ledger = self._ledger
+        try:
+            ledger.begin()
+            result = step()
+            ledger.commit()
+        except (RecordFailure, TransientFailure) as error:
+            ledger.rollback()
+            raise StoreUnavailable(str(error)) from error
+        except StoreUnavailable:
+            ledger.rollback()
+            raise
+        except BaseException as error:
+            ledger.rollback()
+            if type(error).__name__ == "CommitUnknown":
+                raise StoreUnavailable(str(error)) from error
+            raise
+        return result
+
+    def position(self, group: str, topic: str, partition: int) -> Position | None:
+        """Where the partition goes on."""
+        return self._once(lambda: self._ledger.position(group, topic, partition))
+
+    def apply(self, batch: Batch, *, now: float) -> Applied | Fenced:
+        """One transaction."""
+        return self._applier.apply(batch, now=now)
+
+    def due_parked(self, group: str, now: float) -> int:
+        """How many are due."""
+
+        def count() -> int:
+            found = self._ledger.rows(
+                "SELECT COUNT(*) FROM parked p JOIN consumer_groups g ON g.id = p.group_id "
+                "WHERE g.name = ? AND p.due_at <= ?",
+                (group, now),
+            )
+            return int(found[0][0])
+
+        return self._once(count)
+
+    def retry_parked(self, group: str, now: float, limit: int = 500) -> RetryOutcome:
+        """One transaction."""
+        return self._retrier.retry(group, now, limit)
+
+    def unpublished_dead_letters(self, limit: int = 100) -> Sequence[DeadLetter]:
+        """Oldest first."""
+        return self._once(lambda: self._ledger.letters("published_at IS NULL", (), limit))
+
+    def mark_published(self, ids: Sequence[int], now: float) -> None:
+        """The topic has them."""
+        self._once(lambda: self._ledger.mark_published(list(ids), now))
+
+    def dead_letters(self, *, limit: int = 100, after: int = 0) -> Sequence[DeadLetter]:
+        """In the order of their ids."""
+        return self._once(lambda: self._ledger.letters("id > ?", (after,), limit))
+
+    def dead_letter(self, ident: int) -> DeadLetter | None:
+        """One."""
+        found = self._once(lambda: self._ledger.letters("id = ?", (ident,), 1))
+        return found[0] if found else None
+
+    def purge_dead_letters(self, ids: Sequence[int] | None = None) -> int:
+        """Delete them."""
+        listed = None if ids is None else list(ids)
+        return self._once(lambda: self._ledger.purge_letters(listed))
+
+    def replay(self, ids: Sequence[int], now: float) -> int:
+        """Put them back."""
+        return self._retrier.replay(ids, now)
+
+    def cache_intents(self, limit: int = 1000) -> Sequence[CacheIntent]:
+        """The newest state of each row that changed; one look at the tables per entity."""
+        return self._once(lambda: self._intents(limit))
+
+    def _intents(self, limit: int) -> list[CacheIntent]:
+        listed = self._ledger.outbox(limit)
+        wanted: dict[str, tuple[EntityTable, dict[Key, None]]] = {}
+        for _, _, _, entity, keys in listed:
+            if entity not in self.catalogue:
+                continue
+            _, some = wanted.setdefault(entity, (self.catalogue.get(entity), {}))
+            some.update((key, None) for key, gone in keys if not gone)
+        rows = {
+            entity: self._ledger.read_rows(table, list(keys))
+            for entity, (table, keys) in wanted.items()
+        }
+        intents: list[CacheIntent] = []
+        for ident, created_at, version, entity, keys in listed:
+            if entity not in wanted:
+                intents.append(_nothing(ident, entity, version, created_at))
+                continue
+            table = wanted[entity][0]
+            for key, gone in keys:
+                row, row_version = rows[entity].get(key, (None, 0)) if not gone else (None, 0)
+                intents.append(
+                    CacheIntent(
+                        id=ident,
+                        entity=entity,
+                        key=table.key_text(key),
+                        version=row_version if row is not None and table.versioned else version,
+                        row=row,
+                        created_at=created_at,
+                    )
+                )
+        return intents
+
+    def forget_cache_intents(self, ids: Sequence[int]) -> None:
+        """The cache has them."""
+        self._once(lambda: self._ledger.forget_outbox(sorted(set(ids))))
+
+    def drop_cache_intents_before(self, before: float) -> int:
+        """The epoch was raised."""
+        return self._once(
+            lambda: int(
+                self._ledger.run(
+                    "DELETE FROM cache_outbox WHERE created_at < ?", (before,)
+                ).rowcount
+            )
+        )
+
+    def prune_inbox(self, before: float, limit: int = 10_000) -> int:
+        """Look at the next ``limit`` ids, in the order of the key, and forget the old ones.
+
+        There is no index on the time: it would cost every insert. Called again and again it goes
+        through the whole inbox and starts anew.
+        """
+
+        def prune() -> int:
+            group, name = self._pruned
+            found = self._ledger.rows(
+                "SELECT group_id, operation_id, applied_at FROM inbox "
+                "WHERE group_id > ? OR (group_id = ? AND operation_id > ?) "
+                f"ORDER BY group_id, operation_id LIMIT {int(limit)}",
+                (group, group, name),
+            )
+            old = [(row[0], row[1]) for row in found if row[2] < before]
+            for group_id, operation_id in old:
+                self._ledger.run(
+                    "DELETE FROM inbox WHERE group_id = ? AND operation_id = ?",
+                    (group_id, operation_id),
+                )
+            self._pruned = (found[-1][0], found[-1][1]) if len(found) == limit else (0, "")
+            return len(old)
+
+        return self._once(prune)
+
+    def counts(self) -> StoreCounts:
+        """What waits."""
+        return self._once(self._ledger.counts)
+
+
+def _nothing(ident: int, entity: str, version: int, created_at: float) -> CacheIntent:
+    """Of an entity that is no longer known: nothing to publish but that it may be forgotten."""
+    return CacheIntent(
+        id=ident, entity=entity, key="", version=version, row=None, created_at=created_at
+    )
