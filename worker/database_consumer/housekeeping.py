@@ -13,7 +13,8 @@ from database_consumer.metrics import Metrics
 from database_consumer.stores.base import Store, StoreCounts, StoreUnavailable
 
 COUNT_SECONDS = 5.0
-PRUNE_SECONDS = 600.0
+PRUNE_SECONDS = 60.0
+PRUNE_STEPS = 5
 TOPIC_SECONDS = 15.0
 
 _log = logger("housekeeping")
@@ -129,8 +130,11 @@ class Housekeeper(threading.Thread):
         shown.cache_intents.set(counts.cache_intents)
 
     def _prune(self) -> None:
+        """A stretch of the inbox; the store remembers where it was."""
         if not self._health.view.healthy:
             return
         before = self._clock() - self._rhythm.inbox_retention
-        while not self._stopping.is_set() and self._store.prune_inbox(before) > 0:
-            self._stopping.wait(0.05)
+        for _ in range(PRUNE_STEPS):
+            self._store.prune_inbox(before)
+            if self._stopping.wait(0.1):
+                return

@@ -157,7 +157,7 @@ class DatabaseProbe:
         try:
             self.ping()
         except Exception as error:  # noqa: BLE001 -- every driver has its own; none may end the wait
-            code = getattr(error, "code", None)
+            code = _code(error)
             if code in _WRONG_DATABASE:
                 mend = _WRONG_DATABASE[code]
                 return Answer(outcome=Outcome.WRONG, why=str(error), mend=mend)
@@ -370,6 +370,17 @@ class KafkaProbe:
             why=self._refused,
             mend="check KAFKA_SECURITY_PROTOCOL and the KAFKA_SASL_ and KAFKA_SSL_ settings",
         )
+
+
+def _code(error: BaseException | None) -> int | None:
+    """The driver's error number, wherever in the chain it stands."""
+    while error is not None:
+        first = error.args[0] if error.args else None
+        for found in (getattr(error, "code", None), first):
+            if isinstance(found, int):
+                return found
+        error = error.__cause__
+    return None
 
 
 def _cannot_dial(host: str, port: int) -> str:

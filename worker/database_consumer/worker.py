@@ -81,6 +81,7 @@ class Worker:
         self._full_since: float | None = None
         self._paused = False
         self._running = False
+        self.finished = False
         self._received = Tally()
         self.metrics = Metrics()
         self.health = DatabaseHealth(now=clock())
@@ -100,8 +101,9 @@ class Worker:
             self._begin()
             if self._wait_for_database():
                 self._source.open(self)
-                while not self._stop.is_set() and not self._done():
+                while not self._stop.is_set() and not self.finished:
                     self._turn()
+                    self.finished = self._done()
         except SourceError as error:
             self._fail(error)
         finally:
@@ -159,7 +161,7 @@ class Worker:
 
     def _wait_for_database(self) -> bool:
         """Until the database can be written to; says what it waits for."""
-        said = 0.0
+        said = time.monotonic() + 1.0
         while not self._stop.is_set() and not self.health.view.healthy:
             if time.monotonic() >= said:
                 said = time.monotonic() + self._settings.db_reconnect_interval / 1000

@@ -215,7 +215,7 @@ class KafkaSource:
             )
         except (KafkaException, RuntimeError):
             return None
-        return Lag(low=ends[0], high=ends[1]) if ends and min(ends) >= 0 else None
+        return Lag(low=ends[0], high=ends[1]) if min(ends) >= 0 else None
 
     def close(self) -> None:
         """Leave the group: the other members get the partitions at once."""
