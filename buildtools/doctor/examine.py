@@ -19,11 +19,14 @@ from buildtools.doctor.provenance import (
 )
 from buildtools.doctor.records import record_findings, tag_finding
 from buildtools.doctor.report import Provider, Report, Scanned
-from buildtools.environment import Tree
+from buildtools.environment import PlaceKind, Tree, TreeKind
 from buildtools.findings import Cause, Finding, Severity
 from buildtools.host import Interpreter
-from buildtools.recipes import Recipe
+from buildtools.recipes import Recipe, find_recipe
 from buildtools.targets import Target
+
+_SEARCHED = frozenset({TreeKind.INTERPRETER, TreeKind.VENV})
+"""Trees whose places are one search path."""
 
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
@@ -60,8 +63,8 @@ def examine(
     findings += _distributions(context, findings)
     checks = DriverChecks(context)
     findings += checks.findings()
-    providers, shadows = _providers(context, checks.imports())
-    findings += shadows
+    providers, shadows, hidden = _providers(context, checks.imports())
+    findings = [*(_eased(finding, hidden) for finding in findings), *shadows]
     findings += _venvs(tree)
     return Report(
         target=target,
@@ -115,28 +118,60 @@ def _distributions(context: Context, known: Iterable[Finding]) -> list[Finding]:
 
 def _providers(
     context: Context, wanted: Iterable[str]
-) -> tuple[tuple[Provider, ...], list[Finding]]:
-    """Who provides each import with native code, and which copies are hidden."""
+) -> tuple[tuple[Provider, ...], list[Finding], dict[str, str]]:
+    """Who provides each import with native code, what is hidden, and by what.
+
+    The last is for every hidden copy's file or folder, as it is shown, the copy that hides it.
+    """
     owners = top_level_owners(context.tree)
     providers: list[Provider] = []
     findings: list[Finding] = []
+    hidden: dict[str, str] = {}
     for name in dict.fromkeys((*wanted, *native_imports(context.tree))):
         found = copies(name, context.tree, owners, context.suffixes_of)
         if not found:
             continue
+        if context.tree.kind not in _SEARCHED:
+            found = found[:1]  # an artefact's folders are not searched one after the other
         shown = {copy.path: _shown(context, copy) for copy in found}
         providers.append(provider(name, found, shown))
         broken = {copy.path: sum(copy.holds(path) for path in context.errors) for copy in found}
-        command = context.command(owners.get((found[0].place.path, name)))
-        finding = shadow_finding(name, found, broken, shown, command)
+        finding = shadow_finding(name, found, broken, shown, _mend(context, name, found))
         if finding is not None:
             findings.append(finding)
-    return tuple(sorted(providers, key=lambda one: one.name)), findings
+        for copy in found[1:]:
+            hidden[_shown(context, copy, copy.root)] = shown[found[0].path]
+    return tuple(sorted(providers, key=lambda one: one.name)), findings, hidden
 
 
-def _shown(context: Context, copy: Copy) -> str:
+def _mend(context: Context, name: str, found: Iterable[Copy]) -> str:
+    """The command for the driver of that name, by the distribution of a copy or by recipe."""
+    for copy in found:
+        if copy.place.kind is PlaceKind.PYTHONPATH:
+            return ""  # no command of this tool changes the variable
+        if copy.distribution:
+            recipe = find_recipe(context.recipes, copy.distribution)
+            return context.command_for(recipe.driver if recipe else copy.distribution)
+    for recipe in context.recipes.values():
+        if recipe.distribution and name in recipe.imports:
+            return context.command_for(recipe.driver)
+    return ""
+
+
+def _eased(finding: Finding, hidden: Mapping[str, str]) -> Finding:
+    """What is wrong with a hidden copy is worth knowing, and no more: nothing imports it."""
+    if finding.severity is Severity.INFO or not hidden:
+        return finding
+    for root, by in hidden.items():
+        if finding.path == root or finding.path.startswith(f"{root}/"):
+            evidence = f"{finding.evidence} (hidden by {by}, so not imported)"
+            return replace(finding, severity=Severity.INFO, evidence=evidence)
+    return finding
+
+
+def _shown(context: Context, copy: Copy, path: str = "") -> str:
     prefix = f"{copy.place.path}/" if copy.place.path else ""
-    return context.site_prefix(copy.place.path) + copy.path.removeprefix(prefix)
+    return context.site_prefix(copy.place.path) + (path or copy.path).removeprefix(prefix)
 
 
 def _venvs(tree: Tree) -> list[Finding]:

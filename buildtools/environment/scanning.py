@@ -79,7 +79,7 @@ class _Gathered:
     modules: list[NativeFile] = field(default_factory=list)
     distributions: list[Distribution] = field(default_factory=list)
     owners: dict[str, Distribution] = field(default_factory=dict)
-    unlisted: dict[str, dict[str, Distribution]] = field(default_factory=dict)
+    folders: dict[str, Distribution] = field(default_factory=dict)
 
     def take_distributions(self, place: Place, names: Iterable[str]) -> None:
         """Note the distributions of a place and which native files each owns."""
@@ -97,14 +97,16 @@ class _Gathered:
                 files=self.files,
             )
             self.distributions.append(distribution)
-            natives = distribution.natives
-            if natives:
-                for path in natives:
-                    self.owners[path] = distribution
-            elif not distribution.has_record:
-                known = self.unlisted.setdefault(place.path, {})
-                for top in distribution.top_level:
-                    known[top] = distribution
+            for path in distribution.natives:
+                self.owners[path] = distribution
+                folder = path.rpartition("/")[0]
+                while folder not in self.folders and len(folder) > len(place.path):
+                    self.folders[folder] = distribution
+                    folder = folder.rpartition("/")[0]
+            listed = distribution.has_record
+            own_name = (distribution.name.replace("-", "_"),)
+            for top in own_name if listed else distribution.top_level:
+                self.folders.setdefault(join(place.path, top), distribution)
 
     def take_files(self, place: Place, folder: str, names: Iterable[str]) -> None:
         """Note the native files of one folder of a place."""
@@ -125,18 +127,29 @@ class _Gathered:
                     place=place,
                     name=named,
                     dotted=dotted_name(relative, named),
-                    distribution=self._owner(place, path, relative),
+                    distribution=self._owner(place, path),
                 )
             )
 
-    def _owner(self, place: Place, path: str, relative: str) -> Distribution | None:
+    def _owner(self, place: Place, path: str) -> Distribution | None:
+        """Who lists the file, else who has listed native files in its folder or above it."""
         owner = self.owners.get(path)
-        if owner is None and (known := self.unlisted.get(place.path)):
-            owner = known.get(relative.partition("/")[0].partition(".")[0])
+        folder = path.rpartition("/")[0]
+        if owner is None and folder == place.path:
+            return self.folders.get(_bare(path))
+        while owner is None and len(folder) > len(place.path):
+            owner = self.folders.get(folder)
+            folder = folder.rpartition("/")[0]
         return owner
 
     def _shown(self, path: str) -> str:
         return path.removeprefix(self.base) if self.base else path
+
+
+def _bare(path: str) -> str:
+    """The path without the suffixes of its file's name."""
+    folder, _, name = path.rpartition("/")
+    return join(folder, name.partition(".")[0])
 
 
 def dotted_name(relative: str, name: ModuleName | None) -> str:
