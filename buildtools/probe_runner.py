@@ -83,9 +83,19 @@ class Report:
         self._channel = channel
         self.dsn: dict[str, Any] | None = request.get("dsn")
         self.driver: str = request.get("driver", "")
-        self.library: str | None = None
+        self._library: str | None = None
         self.failures: list[str] = []
         self.fallbacks: list[str] = []
+
+    @property
+    def library(self) -> str | None:
+        """The client or database library and its version; a probe sets it."""
+        return self._library
+
+    @library.setter
+    def library(self, name: str) -> None:
+        self._library = name
+        self._channel.tell("library", name=name)
 
     def check(self, name: str, *, required: bool = True) -> Check:
         """Try one thing: ``with report.check("fts5") as check: …``."""
@@ -163,7 +173,6 @@ def try_driver(request: dict[str, Any], report: Report, channel: Channel) -> tup
     tell_loaded(channel, request, loaded, before)
     if not report.failures and request.get("probe"):
         run_probe(request, report)
-        tell_loaded(channel, request, loaded, before, report.library)
     if report.failures:
         return "failed", report.failures[0]
     if report.fallbacks:
@@ -376,18 +385,13 @@ def dyld_images() -> set[str]:
 
 
 def tell_loaded(
-    channel: Channel,
-    request: dict[str, Any],
-    loaded: list[ModuleType],
-    before: set[str],
-    library: str | None = None,
+    channel: Channel, request: dict[str, Any], loaded: list[ModuleType], before: set[str]
 ) -> None:
-    """Tell which file was loaded and what it brought along."""
+    """Tell which file was loaded and what importing it brought along."""
     modules = [*loaded, *(sys.modules[n] for n in request["imports"] if n in sys.modules)]
     files = [file for module in modules if (file := getattr(module, "__file__", None))]
     libraries = sorted(f for f in mapped_files() - before if "/lib-dynload/" not in f)
-    path = files[0] if files else None
-    channel.tell("loaded", path=path, libraries=libraries, library=library)
+    channel.tell("loaded", path=files[0] if files else None, libraries=libraries)
 
 
 class Sources:

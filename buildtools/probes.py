@@ -158,6 +158,7 @@ class _Child:
             "check": self._check,
             "candidate": self._candidate,
             "loaded": self._loaded,
+            "library": self._library,
             "end": self._end,
         }
         for line in self.done.stdout.splitlines():
@@ -187,7 +188,9 @@ class _Child:
     def _loaded(self, message: Mapping[str, Any]) -> None:
         self.path = message["path"]
         self.libraries = tuple(message["libraries"])
-        self.library = message["library"] or self.library
+
+    def _library(self, message: Mapping[str, Any]) -> None:
+        self.library = message["name"]
 
     def _end(self, message: Mapping[str, Any]) -> None:
         self.doing = "the end of the interpreter"
