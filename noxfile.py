@@ -97,7 +97,7 @@ def worker(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Print each speed as a ratio against its peer, measured in the same run."""
     session.install("-e", ".", *GROUPS["test"], *GROUPS["oracles"])
-    session.run("python", "benchmarks/run.py", *session.posargs)
+    session.run("python", "-m", "benchmarks.run", *session.posargs)
 
 
 def _environment(session: nox.Session) -> list[str]:

@@ -1,0 +1,70 @@
+"""One measured ratio, and how commands and functions are timed against each other."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """Seconds of ours and of the peer's, and the bound that was asked for.
+
+    ``at_most`` bounds ours / peer's; ``at_least`` bounds peer's / ours (how many times faster).
+    With neither a peer nor a ratio, ``at_most`` bounds our seconds themselves.
+    """
+
+    work: str
+    ours: float
+    peer: str = ""
+    theirs: float = 0.0
+    at_most: float | None = None
+    at_least: float | None = None
+
+    def cells(self) -> tuple[str, ...]:
+        """The row of the table."""
+        ours, theirs = _shown(self.ours), _shown(self.theirs) if self.peer else ""
+        if not self.peer:
+            bound = self.at_most or 0.0
+            holds = self.ours <= bound
+            return (self.work, ours, "", "", "", f"<= {bound:g} s", "yes" if holds else "NO")
+        if self.at_least is not None:
+            times = self.theirs / self.ours
+            shown, asked = f"{times:.1f}x faster", f">= {self.at_least:g}x"
+            holds = times >= self.at_least
+        else:
+            times = self.ours / self.theirs
+            shown, asked = f"{times:.2f}", f"<= {self.at_most:g}"
+            holds = self.at_most is not None and times <= self.at_most
+        return (self.work, ours, self.peer, theirs, shown, asked, "yes" if holds else "NO")
+
+
+def _shown(seconds: float) -> str:
+    return f"{seconds:.3f} s" if seconds >= 0.01 else f"{seconds * 1e6:.0f} us"  # noqa: PLR2004
+
+
+def paired(
+    ours: Callable[[], object], theirs: Callable[[], object], runs: int = 7
+) -> tuple[float, float]:
+    """Median seconds of both, run in turn after one warm-up each, so that drift hits both."""
+    ours()
+    theirs()
+    mine: list[float] = []
+    peers: list[float] = []
+    for _ in range(runs):
+        for run, into in ((ours, mine), (theirs, peers)):
+            started = time.perf_counter()
+            run()
+            into.append(time.perf_counter() - started)
+    return statistics.median(mine), statistics.median(peers)
+
+
+def command(words: Sequence[str | Path], *, cwd: Path | None = None) -> Callable[[], object]:
+    """A command as something to time; its output is thrown away and it must succeed."""
+    return lambda: subprocess.run(
+        words, cwd=cwd, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )

@@ -1,0 +1,36 @@
+"""Every speed as a ratio against its named peer, measured in one run, printed as one table.
+
+    nox -s bench
+    nox -s bench -- doctor rebuild
+
+Each module here has ``measure() -> list[Ratio]``; nothing is asserted: a timing is no test.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from benchmarks.ratios import Ratio
+from buildtools.report import Screen
+
+MODULES = ("binaries", "doctor", "rebuild", "startup", "explain")
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the named benchmarks, or all of them."""
+    screen = Screen()
+    rows: list[Ratio] = []
+    for name in words or MODULES:
+        screen.log(f"measuring {name}")
+        rows += importlib.import_module(f"benchmarks.bench_{name}").measure()
+    screen.table(
+        ("work", "ours", "peer", "peer's", "ratio", "asked", "holds"),
+        [row.cells() for row in rows],
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
