@@ -25,6 +25,7 @@ _MOST_NEEDED = 1024
 _SEARCH_PATH_BYTES = 16384
 _SECTION_HEADER_BYTES = 1 << 19
 _STRING_PAGE = 2048
+_NAMES_BYTES = 1 << 20
 
 Ranges = tuple[tuple[int, int, int], ...]
 """Of each PT_LOAD: virtual address, file offset, bytes in the file."""
@@ -100,13 +101,18 @@ class Image(NamedTuple):
 
 
 class StringTable:
-    """DT_STRTAB, read in pages as names are asked for."""
+    """DT_STRTAB, read in pages as names are asked for.
 
-    __slots__ = ("_pages", "_size", "_source", "start")
+    The names asked for may share bytes, so that a small file can promise endless text: together
+    they may not be longer than any real file's.
+    """
+
+    __slots__ = ("_left", "_pages", "_size", "_source", "start")
 
     def __init__(self, source: ByteSource, start: int, size: int) -> None:
         source.require(start + size, "the dynamic string table")
         self._source, self.start, self._size = source, start, size
+        self._left = _NAMES_BYTES
         self._pages: dict[int, bytes] = {}
 
     def get(self, offset: int) -> str:
@@ -121,6 +127,7 @@ class StringTable:
             self._pages[number] = page
         end = page.find(b"\0", inside)
         if end >= 0:
+            self._spend(end - inside)
             return page[inside:end].decode("utf-8", "backslashreplace")
         return self.long(offset)
 
@@ -129,7 +136,14 @@ class StringTable:
         if offset >= self._size:
             raise BinaryInvalid(f"a name lies outside the dynamic string table, at {offset}")
         length = min(_SEARCH_PATH_BYTES, self._size - offset)
-        return ended_text(self._source.at(self.start + offset, length), 0)
+        text = ended_text(self._source.at(self.start + offset, length), 0)
+        self._spend(len(text))
+        return text
+
+    def _spend(self, length: int) -> None:
+        self._left -= length
+        if self._left < 0:
+            raise BinaryInvalid("names that add up to more than a file can need")
 
 
 def read_image(source: ByteSource) -> Image:

@@ -22,9 +22,9 @@ _SHN_UNDEF = 0
 _DT_VERSYM = 0x6FFFFFF0
 _VERSIONED = range(2, 0x8000)
 
-_MOST_SYMBOLS = 100_000
+_MOST_SYMBOLS = 32_768
 _NAME_BYTES = 8 << 20
-_MOST_BUCKETS = 1 << 18
+_MOST_BUCKETS = 1 << 16
 
 
 class Symbols(NamedTuple):
@@ -41,7 +41,7 @@ _NONE = Symbols(frozenset(), frozenset(), frozenset())
 def read_symbols(image: Image, strings: StringTable) -> Symbols:
     """Undefined (but not weak) and defined names.
 
-    Those of a file with more than it is worth reading (100,000 symbols, or 8 MiB of names) are not
+    Those of a file with more than it is worth reading (32,768 symbols, or 8 MiB of names) are not
     read. Raises :class:`BinaryInvalid`.
     """
     if _DT_SYMTAB not in image.dynamic:
@@ -136,7 +136,7 @@ def _count_by_gnu_hash(image: Image) -> int:
     at = address + header.size + bloom_words * (image.layout.bits // 8)
     word = Struct(order + "I")
     table = image.address_bytes(at, 4 * buckets)
-    last: int = max((row[0] for row in word.iter_unpack(table[: len(table) // 4 * 4])), default=0)
+    last: int = max(Struct(f"{order}{len(table) // 4}I").unpack_from(table), default=0)
     if last < first:
         return first
     chains = at + 4 * buckets

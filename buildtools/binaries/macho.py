@@ -24,11 +24,11 @@ THIN_MAGICS = {
 FAT_MAGICS = {b"\xca\xfe\xba\xbe": Struct(">5I"), b"\xca\xfe\xba\xbf": Struct(">IIQQII")}
 
 _COMMAND_START, _NAME_START = 8, 12
-_MOST_SLICES = 16
+_MOST_SLICES = 8
 _JAVA_VERSIONS = 45
 """A Java class file has the magic of a fat file; its next number is a version, 45 and more."""
-_COMMAND_BYTES = 1 << 20
-_MOST_COMMANDS = 2048
+_COMMAND_BYTES = 1 << 18
+_MOST_COMMANDS = 1024
 
 _KINDS = {
     1: BinaryKind.OBJECT,
@@ -98,7 +98,7 @@ def read_macho(source: ByteSource, *, symbols: bool = False) -> Binary:
     parts = _slices(source) if source.head[:4] in FAT_MAGICS else (source,)
     return Binary(
         format=BinaryFormat.MACHO,
-        slices=tuple([_Slice(part).facts(symbols=symbols) for part in parts]),
+        slices=tuple([_Slice(part).facts(symbols=symbols, share=len(parts)) for part in parts]),
     )
 
 
@@ -219,13 +219,14 @@ class _Slice:
             raise BinaryInvalid("a load command's name lies outside it")
         return data[start:].split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
 
-    def facts(self, *, symbols: bool) -> BinaryFacts:
-        """The facts of this slice."""
+    def facts(self, *, symbols: bool, share: int) -> BinaryFacts:
+        """The facts of this slice, one of ``share`` that share what may be spent on symbols."""
         undefined, defined = None, None
         if symbols:
             undefined, defined = read_symbols(
                 self.source,
                 self.places,
+                share,
                 wide=self.layout.bits == _WIDE,
                 order=self.layout.order,
             )

@@ -15,10 +15,10 @@ from buildtools.binaries.facts import BinaryInvalid
 _N_STAB, _N_TYPE, _N_EXT = 0xE0, 0x0E, 0x01
 _N_UNDF, _N_WEAK_REF = 0x0, 0x40
 
-_MOST_SYMBOLS = 100_000
+_MOST_SYMBOLS = 32_768
 _NAME_BYTES = 8 << 20
-_MOST_TRIE_NODES = 100_000
-_TRIE_BYTES = 4 << 20
+_MOST_TRIE_NODES = 16_384
+_FIXUP_BYTES = 4 << 20
 
 Symbols = tuple[frozenset[str] | None, frozenset[str] | None]
 
@@ -32,80 +32,101 @@ class SymbolPlaces:
     fixups: tuple[int, ...] = ()
 
 
-def read_symbols(source: ByteSource, places: SymbolPlaces, *, wide: bool, order: str) -> Symbols:
+class _TooMany(Exception):  # noqa: N818 - caught in this module
+    """There are more names than are worth reading."""
+
+
+class _Allowance:
+    """What may be spent on the names of one slice; beyond it they are left unread."""
+
+    def __init__(self, share: int) -> None:
+        self.symbols = _MOST_SYMBOLS // share
+        self.nodes = _MOST_TRIE_NODES // share
+        self._bytes = _NAME_BYTES // share
+
+    def spend(self, length: int) -> None:
+        """Count a name of that many bytes."""
+        self._bytes -= length
+        if self._bytes < 0:
+            raise _TooMany
+
+
+def read_symbols(
+    source: ByteSource, places: SymbolPlaces, share: int, *, wide: bool, order: str
+) -> Symbols:
     """Undefined (but not weak) and defined names; ``(None, None)`` when there are too many to read.
 
-    Raises :class:`BinaryInvalid`.
+    ``share`` is the number of slices in the file. Raises :class:`BinaryInvalid`.
     """
+    allowance = _Allowance(share)
     undefined: set[str] = set()
     defined: set[str] = set()
-    if places.symbols:
-        if places.symbols[1] > _MOST_SYMBOLS or places.symbols[3] > _NAME_BYTES:
-            return None, None
-        if not _read_table(source, places.symbols, undefined, defined, wide=wide, order=order):
-            return None, None
-    if places.fixups and not undefined:
-        undefined.update(_imports(source, places.fixups, order))
-    if places.exports and not defined:
-        defined.update(_exports(source, places.exports))
+    layout = Struct(order + ("IBBHQ" if wide else "IBBHI"))
+    try:
+        if places.symbols:
+            undefined, defined = _read_table(source, places.symbols, layout, allowance)
+        if places.fixups and not undefined:
+            undefined.update(_imports(source, places.fixups, order, allowance))
+        if places.exports and not defined:
+            defined.update(_exports(source, places.exports, allowance))
+    except _TooMany:
+        return None, None
     return frozenset(undefined), frozenset(defined)
 
 
 def _read_table(
     source: ByteSource,
     place: tuple[int, ...],
-    undefined: set[str],
-    defined: set[str],
-    *,
-    wide: bool,
-    order: str,
-) -> bool:
-    """Sort the table's names into the two sets; False when the names grow beyond reason."""
+    layout: Struct,
+    allowance: _Allowance,
+) -> tuple[set[str], set[str]]:
+    """The names of the symbol table: the undefined ones and the defined ones."""
+    undefined: set[str] = set()
+    defined: set[str] = set()
     start, count, strings_at, strings_size = place
-    layout = Struct(order + ("IBBHQ" if wide else "IBBHI"))
+    if count > allowance.symbols or strings_size > _NAME_BYTES:
+        raise _TooMany
     names = source.at(strings_at, strings_size)
-    taken = 0
-    for at, kind, _, description, value in layout.iter_unpack(
-        source.at(start, layout.size * count)
-    ):
+    table = source.at(start, layout.size * count)
+    for at, kind, _, description, value in layout.iter_unpack(table):
         if kind & _N_STAB or not kind & _N_EXT or at == 0:
             continue
         end = names.find(b"\0", at)
         if end < 0:
             raise BinaryInvalid("a symbol's name has no end")
-        taken += end - at
-        if taken > _NAME_BYTES:
-            return False
+        allowance.spend(end - at)
         name = names[at:end].decode("utf-8", "backslashreplace")
         if kind & _N_TYPE != _N_UNDF or value:
             defined.add(name)
         elif not description & _N_WEAK_REF:
             undefined.add(name)
-    return True
+    return undefined, defined
 
 
-def _imports(source: ByteSource, place: tuple[int, ...], order: str) -> set[str]:
+def _imports(
+    source: ByteSource, place: tuple[int, ...], order: str, allowance: _Allowance
+) -> set[str]:
     """The names that the chained fixups bind; weak imports are left out."""
     offset, size = place
     header = Struct(order + "7I")
-    data = source.at(offset, min(size, _TRIE_BYTES))
+    if size > _FIXUP_BYTES:
+        raise _TooMany
+    data = source.at(offset, size)
     if len(data) < header.size:
         raise BinaryInvalid("chained fixups that are too short")
     _, _, imports_at, symbols_at, count, kind, compressed = header.unpack_from(data)
     record = {1: Struct(order + "I"), 2: Struct(order + "Ii"), 3: Struct(order + "QQ")}.get(kind)
     if record is None or compressed or imports_at + record.size * count > len(data):
         raise BinaryInvalid("chained fixups of an unknown kind")
+    if count > allowance.symbols:
+        raise _TooMany
     weak_bit, shift = (1 << 16, 32) if kind == 3 else (1 << 8, 9)  # noqa: PLR2004
     names: set[str] = set()
-    taken = 0
     for row in record.iter_unpack(data[imports_at : imports_at + record.size * count]):
-        if row[0] & weak_bit:
-            continue
-        name = ended_text(data, symbols_at + (row[0] >> shift))
-        taken += len(name)
-        if taken > _NAME_BYTES:
-            raise BinaryInvalid("chained fixups with more names than they can hold")
-        names.add(name)
+        if not row[0] & weak_bit:
+            name = ended_text(data, symbols_at + (row[0] >> shift))
+            allowance.spend(len(name))
+            names.add(name)
     return names
 
 
@@ -123,17 +144,18 @@ def _number(data: bytes, at: int) -> tuple[int, int]:
         shift += 7
 
 
-def _exports(source: ByteSource, place: tuple[int, ...]) -> set[str]:
+def _exports(source: ByteSource, place: tuple[int, ...], allowance: _Allowance) -> set[str]:
     """The names in the export trie."""
     offset, size = place
-    data = source.at(offset, min(size, _TRIE_BYTES))
+    if size > _FIXUP_BYTES:
+        raise _TooMany
+    data = source.at(offset, size)
     names: set[str] = set()
     seen: set[int] = set()
     todo: list[tuple[int, bytes]] = [(0, b"")] if data else []
-    taken = 0
     while todo:
         node, prefix = todo.pop()
-        if node in seen or len(seen) > _MOST_TRIE_NODES:
+        if node in seen:
             raise BinaryInvalid("the export trie is no tree")
         seen.add(node)
         terminal, at = _number(data, node)
@@ -149,9 +171,9 @@ def _exports(source: ByteSource, place: tuple[int, ...]) -> set[str]:
             if end < 0:
                 raise BinaryInvalid("the export trie ends early")
             name = prefix + data[at:end]
-            taken += len(name)
-            if taken > _NAME_BYTES:
-                raise BinaryInvalid("the export trie has more names than it can hold")
+            allowance.spend(len(name))
             child, at = _number(data, end + 1)
             todo.append((child, name))
+        if len(seen) + len(todo) > allowance.nodes:
+            raise _TooMany
     return names

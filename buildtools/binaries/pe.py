@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from struct import Struct
 
-from buildtools.binaries.bytesource import ByteSource
+from buildtools.binaries.bytesource import NAME_BYTES, ByteSource
 from buildtools.binaries.facts import Binary, BinaryFacts, BinaryFormat, BinaryInvalid, BinaryKind
 
 MAGIC = b"MZ"
@@ -25,13 +25,16 @@ _IMPORT = Struct("<5I")
 _DELAY_IMPORT = Struct("<8I")
 _EXPORT = Struct("<IIHHIIIIIII")
 _DIRECTORY = Struct("<II")
+_WORD = Struct("<I")
+_WIDE = 64
+_PE32, _PE32_PLUS = 0x10B, 0x20B
 _IMAGE_FILE_EXECUTABLE, _IMAGE_FILE_DLL = 0x0002, 0x2000
 _EXPORTS, _IMPORTS, _CERTIFICATES, _DELAY_IMPORTS = 0, 1, 4, 13
 
 _MOST_IMPORTS = 1024
 _MOST_SECTIONS = 96
 """The loader of Windows takes no more."""
-_MOST_SYMBOLS = 100_000
+_MOST_SYMBOLS = 4096
 
 
 class _Image:
@@ -50,9 +53,9 @@ class _Image:
             raise BinaryInvalid(f"{sections} sections")
         optional = source.at(start + 24, optional_size)
         magic = int.from_bytes(optional[:2], "little")
-        if magic not in (0x10B, 0x20B):
+        if magic not in (_PE32, _PE32_PLUS):
             raise BinaryInvalid("a PE file without the header that makes it an image")
-        self.bits = 64 if magic == 0x20B else 32  # noqa: PLR2004
+        self.bits = _WIDE if magic == _PE32_PLUS else 32
         self._optional = optional
         table = source.at(start + 24 + optional_size, _SECTION.size * sections)
         self.sections = []
@@ -75,7 +78,7 @@ class _Image:
 
     def directory(self, number: int) -> tuple[int, int]:
         """Address and size of a data directory; zeros when it is not there."""
-        start = 112 if self.bits == 64 else 96  # noqa: PLR2004
+        start = 112 if self.bits == _WIDE else 96
         count = int.from_bytes(self._optional[start - 4 : start], "little")
         at = start + 8 * number
         if number >= count or at + 8 > len(self._optional):
@@ -93,7 +96,7 @@ class _Image:
 
     def name(self, address: int) -> str:
         """The text at an address; :class:`BinaryInvalid` when it has no end."""
-        data = self.bytes_at(address, 512)
+        data = self.bytes_at(address, NAME_BYTES)
         end = data.find(b"\0")
         if end < 0:
             raise BinaryInvalid("a name has no end")
@@ -143,7 +146,8 @@ def _rows(image: _Image, number: int, layout: Struct) -> list[tuple[int, ...]]:
     raise BinaryInvalid("an import directory without an end")
 
 
-def _exports(image: _Image, *, symbols: bool) -> tuple[str | None, frozenset[str]]:
+def _exports(image: _Image, *, symbols: bool) -> tuple[str | None, frozenset[str] | None]:
+    """The name that the file gives itself, and the names that it exports."""
     address, _ = image.directory(_EXPORTS)
     if not address:
         return None, frozenset()
@@ -153,32 +157,30 @@ def _exports(image: _Image, *, symbols: bool) -> tuple[str | None, frozenset[str
     row = _EXPORT.unpack(data)
     soname = image.name(row[4]) if row[4] else None
     count = row[7]
-    if not symbols or not count:
+    if not symbols or count > _MOST_SYMBOLS:
+        return soname, None
+    if not count:
         return soname, frozenset()
-    if count > _MOST_SYMBOLS:
-        raise BinaryInvalid(f"{count} exported names")
     table = image.bytes_at(row[9], 4 * count)
-    addresses = [
-        int.from_bytes(table[at : at + 4], "little") for at in range(0, len(table) // 4 * 4, 4)
-    ]
-    return soname, frozenset(image.name(at) for at in addresses)
+    if len(table) < 4 * count:
+        raise BinaryInvalid("an export directory that is too short")
+    return soname, frozenset(image.name(at) for (at,) in _WORD.iter_unpack(table))
 
 
-def _imported(image: _Image, rows: list[tuple[int, ...]]) -> frozenset[str]:
-    """The functions imported by name; those by number have none."""
-    width = image.bits // 8
+def _imported(image: _Image, rows: list[tuple[int, ...]]) -> frozenset[str] | None:
+    """The functions imported by name, not those by number; None when there are too many."""
+    layout = Struct("<Q" if image.bits == _WIDE else "<I")
     by_number = 1 << (image.bits - 1)
     names: set[str] = set()
     taken = 0
     for row in rows:
-        data = image.bytes_at(row[0] or row[4], width * _MOST_SYMBOLS)
-        for at in range(0, len(data) // width * width, width):
-            value = int.from_bytes(data[at : at + width], "little")
+        data = image.bytes_at(row[0] or row[4], layout.size * _MOST_SYMBOLS)
+        for (value,) in layout.iter_unpack(data[: len(data) // layout.size * layout.size]):
             if value == 0:
                 break
             taken += 1
             if taken > _MOST_SYMBOLS:
-                raise BinaryInvalid("more imported functions than a file can want")
+                return None
             if not value & by_number:
                 names.add(image.name((value & 0x7FFFFFFF) + 2))
     return frozenset(names)

@@ -59,9 +59,7 @@ class Compiler:
         script.write_text(f"{version} {{ global: *; }};\n")
         out = folder / "stub.so"
         soname_flag, script_flag = f"-Wl,-soname,{soname}", f"-Wl,--version-script={script}"
-        return self.shared(
-            out, target, source, "-nostdlib", soname_flag, script_flag, *options
-        )
+        return self.shared(out, target, source, "-nostdlib", soname_flag, script_flag, *options)
 
 
 def make_elf(compiler: Compiler) -> None:
@@ -76,9 +74,7 @@ def make_elf(compiler: Compiler) -> None:
         ("elf-needs-private-glibc.so", "libc.so.6", "GLIBC_PRIVATE"),
     ):
         stub = compiler.stub(linux, soname, version, "future.c")
-        compiler.shared(
-            BINARIES / name, linux, "sample.c", "-DWITH_FUTURE", "-nostdlib", stub
-        )
+        compiler.shared(BINARIES / name, linux, "sample.c", "-DWITH_FUTURE", "-nostdlib", stub)
     make_elf_libraries(compiler, linux)
     for name, flags in (
         ("elf-program.so", ["-pie", "-fPIE"]),
@@ -94,7 +90,8 @@ def make_elf_libraries(compiler: Compiler, linux: str) -> None:
     """A library in two releases, with and without versions, and modules that need it."""
     versions = compiler.scratch / "versions"
     versions.write_text(
-        "SAMPLE_1.0 { global: sample_old; local: *; };\nSAMPLE_1.1 { global: sample_new; } SAMPLE_1.0;\n"
+        "SAMPLE_1.0 { global: sample_old; local: *; };\n"
+        "SAMPLE_1.1 { global: sample_new; } SAMPLE_1.0;\n"
     )
     soname = "-Wl,-soname,libsample.so.1"
     script = f"-Wl,--version-script={versions}"
@@ -197,7 +194,7 @@ def without_signature(data: bytearray) -> bytes:
     at = 32
     for _ in range(count):
         command, size = struct.unpack_from("<II", data, at)
-        if command == 0x1D:  # noqa: PLR2004 - LC_CODE_SIGNATURE
+        if command == 0x1D:
             struct.pack_into("<I", data, at, 0x26)  # LC_FUNCTION_STARTS: any command with a place
         at += size
     return bytes(data)

@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 from buildtools.binaries import Binary, BinaryInvalid, ModuleName, module_name, read_binary  # noqa: E402
 from buildtools.compatibility import judge  # noqa: E402
 from buildtools.targets import Target, parse_target  # noqa: E402
+from tests.fuzz.hostile import hostile_files  # noqa: E402
 from tests.fuzz.mutations import Seed, mutate  # noqa: E402
 
 CORPUS = ROOT / "tests" / "corpus" / "binaries"
@@ -91,32 +92,39 @@ def processor_seconds(data: bytes, *, symbols: bool) -> float:
     return time.thread_time() - started
 
 
+def check(data: bytes, *, symbols: bool, tally: Tally) -> str:
+    """Count one execution; gives what is wrong with it, or nothing."""
+    started = time.thread_time()
+    try:
+        outcome = execute(data, symbols=symbols)
+    except Exception as error:  # noqa: BLE001 - anything else is what is looked for
+        return f"{type(error).__name__}: {error}"
+    spent = time.thread_time() - started
+    if spent > SECONDS:
+        spent = min(processor_seconds(data, symbols=symbols) for _ in range(3))
+    tally.executions += 1
+    tally.slowest = max(tally.slowest, spent * 1000)
+    if isinstance(outcome, BinaryInvalid):
+        tally.invalid += 1
+        tally.truncated += outcome.looks_like == "truncated"
+    else:
+        tally.facts += 1
+    return f"took {spent * 1000:.0f} ms" if spent > SECONDS else ""
+
+
 def fuzz(executions: int, seed: int, keep: Path | None, corpus: Sequence[Seed]) -> Tally:
-    """Run that many executions; what breaks a bound is told in ``failures``."""
+    """Run the traps, then that many mutations; what breaks a bound is told in ``failures``."""
     rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
     tally = Tally()
     begun = time.monotonic()
+    for name, data in hostile_files():
+        for symbols in (False, True):
+            failure = check(data, symbols=symbols, tally=tally)
+            if failure:
+                tally.failures.append(f"{name}: {failure}")
     for number in range(executions):
         data = mutate(rng, corpus)
-        symbols = number % 2 == 1
-        failure = ""
-        started = time.thread_time()
-        try:
-            outcome = execute(data, symbols=symbols)
-        except Exception as error:  # noqa: BLE001 - anything else is what is looked for
-            outcome = None
-            failure = f"{type(error).__name__}: {error}"
-        spent = time.thread_time() - started
-        if spent > SECONDS and not failure:
-            spent = min(processor_seconds(data, symbols=symbols) for _ in range(3))
-            failure = f"took {spent * 1000:.0f} ms" if spent > SECONDS else ""
-        tally.executions += 1
-        tally.slowest = max(tally.slowest, spent * 1000)
-        if isinstance(outcome, BinaryInvalid):
-            tally.invalid += 1
-            tally.truncated += outcome.looks_like == "truncated"
-        elif outcome is not None:
-            tally.facts += 1
+        failure = check(data, symbols=number % 2 == 1, tally=tally)
         if failure and len(tally.failures) < _MOST_KEPT:
             tally.failures.append(f"execution {number}: {failure}")
             if keep is not None:
@@ -127,6 +135,7 @@ def fuzz(executions: int, seed: int, keep: Path | None, corpus: Sequence[Seed]) 
 
 
 def main() -> int:
+    """Fuzz, and say what it came to."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--executions", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)

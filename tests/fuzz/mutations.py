@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 _BLOCK = 16
+_ORDERS: tuple[Literal["little"], Literal["big"]] = ("little", "big")
 _EDGES = (0, 1, 2, 3, 4, 7, 8, 16, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000,
           0xFFFFFFFF, 1 << 40, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)  # fmt: skip
 
@@ -61,14 +63,14 @@ def _integer(rng: random.Random, data: bytearray, seed: Seed, _: Sequence[Seed])
     size = len(data)
     near = (size, size - 1, size + 1, size // 2, rng.randrange(size), at, rng.getrandbits(64))
     value = rng.choice((*_EDGES, *near)) & ((1 << 8 * width) - 1)
-    data[at : at + width] = value.to_bytes(width, rng.choice(("little", "big")))
+    data[at : at + width] = value.to_bytes(width, rng.choice(_ORDERS))
 
 
 def _nudge(rng: random.Random, data: bytearray, seed: Seed, _: Sequence[Seed]) -> None:
     """A field that is off by little."""
     width = rng.choice((2, 4, 8))
     at = _place(rng, data, seed) // width * width
-    order = rng.choice(("little", "big"))
+    order = rng.choice(_ORDERS)
     value = int.from_bytes(data[at : at + width], order) + rng.choice((-8, -1, 1, 8, 16, 4096))
     data[at : at + width] = (value % (1 << 8 * width)).to_bytes(width, order)
 

@@ -1,0 +1,166 @@
+import struct
+
+import pytest
+
+from buildtools.binaries import BinaryFormat, BinaryInvalid, BinaryKind
+from tests.unit.binaries.corpus import corpus_bytes, facts_of, patched, read
+
+
+@pytest.mark.parametrize(
+    ("name", "arch", "min_os", "signed"),
+    [
+        ("macho-arm64-macos11.so", "arm64", (11, 0), True),
+        ("macho-arm64-macos14.so", "arm64", (14, 0), True),
+        ("macho-x86_64-macos10.13.so", "x86_64", (10, 13), False),
+        ("macho-unsigned.so", "arm64", (11, 0), False),
+    ],
+)
+def test_a_thin_file_gives_its_facts(
+    name: str,
+    arch: str,
+    min_os: tuple[int, int],
+    signed: bool,  # noqa: FBT001
+) -> None:
+    facts = facts_of(name)
+    assert facts.format is BinaryFormat.MACHO
+    assert (facts.arch, facts.bits, facts.little_endian) == (arch, 64, True)
+    assert facts.kind is BinaryKind.LIBRARY
+    assert (facts.min_os, facts.apple_platform, facts.signed) == (min_os, "macos", signed)
+    assert facts.needed == ("/usr/lib/libSystem.B.dylib",)
+    assert facts.rpath == ("@loader_path/../sample.libs",)
+
+
+@pytest.mark.parametrize("name", ["macho-fat.so", "macho-fat64.so"])
+def test_a_fat_file_gives_the_facts_of_each_slice(name: str) -> None:
+    binary = read(corpus_bytes(name), symbols=True)
+    assert binary.slices == (
+        facts_of("macho-x86_64-macos10.13.so", symbols=True),
+        facts_of("macho-arm64-macos11.so", symbols=True),
+    )
+
+
+def test_a_library_says_its_install_name() -> None:
+    facts = facts_of("macho-libsample.1.dylib", symbols=True)
+    assert facts.soname == "@rpath/libsample.1.dylib"
+    assert facts.defined is not None
+    assert {"_sample_old", "_sample_new"} <= facts.defined
+
+
+def test_needs_stand_as_they_are_written() -> None:
+    facts = facts_of("macho-needs-libsample.so", symbols=True)
+    assert facts.needed == ("/usr/lib/libSystem.B.dylib", "@rpath/libsample.1.dylib")
+    assert facts.undefined is not None
+    assert {"_sample_new", "_PyModule_Create2"} <= facts.undefined
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("macho-program.so", BinaryKind.EXECUTABLE), ("macho-object.so", BinaryKind.OBJECT)],
+)
+def test_programs_and_objects_are_no_libraries(name: str, kind: BinaryKind) -> None:
+    assert facts_of(name).kind is kind
+
+
+def commands(data: bytes) -> list[tuple[int, int, int]]:
+    """Of each load command of a 64-bit file: where it stands, its number and its size."""
+    found, at = [], 32
+    for _ in range(struct.unpack_from("<I", data, 16)[0]):
+        number, size = struct.unpack_from("<II", data, at)
+        found.append((at, number, size))
+        at += size
+    return found
+
+
+def place_of(data: bytes, number: int) -> int:
+    return next(at for at, found, _ in commands(data) if found == number)
+
+
+LOAD, WEAK, REEXPORT = 0xC, 0x80000018, 0x8000001F
+
+
+def test_weak_and_reexported_libraries_are_told_apart() -> None:
+    data = corpus_bytes("macho-arm64-macos11.so")
+    at = place_of(data, LOAD)
+    (weak,) = read(patched(data, "<I", at, WEAK)).slices
+    assert (weak.needed, weak.weak_needed) == ((), ("/usr/lib/libSystem.B.dylib",))
+    (reexported,) = read(patched(data, "<I", at, REEXPORT)).slices
+    assert reexported.needed == ("/usr/lib/libSystem.B.dylib",)
+
+
+def test_the_older_command_for_the_minimum_is_read_too() -> None:
+    data = corpus_bytes("macho-arm64-macos11.so")
+    at = place_of(data, 0x32)  # LC_BUILD_VERSION
+    older = patched(data, "<I", at, 0x24)  # LC_VERSION_MIN_MACOSX
+    (facts,) = read(patched(older, "<I", at + 8, 10 << 16 | 9 << 8)).slices
+    assert (facts.min_os, facts.apple_platform) == ((10, 9), "macos")
+
+
+def test_a_file_for_telephones_says_so() -> None:
+    data = corpus_bytes("macho-arm64-macos11.so")
+    (facts,) = read(patched(data, "<I", place_of(data, 0x32) + 8, 2)).slices
+    assert facts.apple_platform == "ios"
+
+
+def chained(kind: int, *, weak: bool = False) -> bytes:
+    """The module with its symbol table taken away and chained fixups put at the end."""
+    data = bytearray(corpus_bytes("macho-arm64-macos11.so"))
+    at = place_of(bytes(data), 2)  # LC_SYMTAB, 24 bytes
+    names = b"\0_first\0_second\0"
+    rows = {
+        1: struct.pack("<II", 1 << 9 | weak << 8, 8 << 9),
+        2: struct.pack("<IiIi", 1 << 9 | weak << 8, 0, 8 << 9, 0),
+        3: struct.pack("<QQQQ", 1 << 32 | weak << 16, 0, 8 << 32, 0),
+    }[kind]
+    blob = struct.pack("<7I", 0, 0, 28, 28 + len(rows), 2, kind, 0) + rows + names
+    struct.pack_into("<4I8x", data, at, 0x80000034, 24, len(data), len(blob))
+    return bytes(data) + blob
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3])
+def test_chained_fixups_name_what_is_undefined(kind: int) -> None:
+    (facts,) = read(chained(kind), symbols=True).slices
+    assert facts.undefined == frozenset({"_first", "_second"})
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3])
+def test_weak_imports_may_be_missing(kind: int) -> None:
+    (facts,) = read(chained(kind, weak=True), symbols=True).slices
+    assert facts.undefined == frozenset({"_second"})
+
+
+def with_exports(trie: bytes) -> bytes:
+    data = bytearray(corpus_bytes("macho-arm64-macos11.so"))
+    at = place_of(bytes(data), 2)
+    struct.pack_into("<4I8x", data, at, 0x80000033, 24, len(data), len(trie))
+    return bytes(data) + trie
+
+
+def test_the_export_trie_names_what_is_defined() -> None:
+    # root: one edge "_s" to a node with edges "ample" and "econd", each ending with a terminal
+    trie = b"\0\1_s\0\6" + b"\0\2ample\0\x16econd\0\x1a" + b"\2\0\0\0" + b"\2\0\0\0"
+    (facts,) = read(with_exports(trie), symbols=True).slices
+    assert facts.defined == frozenset({"_sample", "_second"})
+
+
+def test_an_export_trie_that_bites_its_tail_is_invalid() -> None:
+    with pytest.raises(BinaryInvalid, match="no tree"):
+        read(with_exports(b"\0\1_s\0\0"), symbols=True)
+
+
+def test_a_java_class_is_no_fat_file() -> None:
+    with pytest.raises(BinaryInvalid, match="Java"):
+        read(b"\xca\xfe\xba\xbe\0\0\0\x34" + bytes(200))
+
+
+def test_a_slice_past_the_end_is_truncated() -> None:
+    data = corpus_bytes("macho-fat.so")
+    with pytest.raises(BinaryInvalid) as caught:
+        read(patched(data, ">I", 8 + 12, len(data)))
+    assert caught.value.looks_like == "truncated"
+
+
+@pytest.mark.parametrize("size", [0, 4, 7, 1 << 20])
+def test_a_load_command_of_an_impossible_size_is_invalid(size: int) -> None:
+    data = corpus_bytes("macho-arm64-macos11.so")
+    with pytest.raises(BinaryInvalid):
+        read(patched(data, "<I", 32 + 4, size))
