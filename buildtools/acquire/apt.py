@@ -162,7 +162,14 @@ class Apt:
         return run(
             [shutil.which(program) or program, "-c", self.root / "apt.conf", "-q", *words],
             timeout=_UPDATE_SECONDS,
-            env=clean_environment({"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}),
+            env=clean_environment(
+                {
+                    "LC_ALL": "C.UTF-8",
+                    "DEBIAN_FRONTEND": "noninteractive",
+                    # apt checks signatures by way of temporary files.
+                    "TMPDIR": str(self.root),
+                }
+            ),
             cwd=cwd,
         )
 

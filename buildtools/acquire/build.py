@@ -6,12 +6,13 @@ Way A (``native``) uses what the machine really has, checked by compiling and li
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from buildtools.acquire.caching import safe_name, workroom
+from buildtools.acquire.caching import appearing, safe_name, workroom
 from buildtools.acquire.machine import machine_toolchain
 from buildtools.acquire.pipping import cause_of, pip_command, pip_environment
 from buildtools.acquire.repair import repair
@@ -25,7 +26,7 @@ from buildtools.acquire.request import (
 from buildtools.acquire.requirements import missing_native_modules
 from buildtools.acquire.toolchain import Toolchain, zig_toolchain
 from buildtools.acquire.tools import Tools
-from buildtools.acquire.wheelfiles import describe, sha256_of
+from buildtools.acquire.wheelfiles import describe
 from buildtools.findings import Cause
 from buildtools.processes import run
 from buildtools.recipes import Recipe
@@ -92,17 +93,14 @@ def _build_one(request: WheelRequest, recipe: Recipe, tools: Tools, way: Backend
 def _log_path(request: WheelRequest, tools: Tools, way: Backend) -> Path:
     place = tools.cache / "wheels" / safe_name(request.place.spec)
     place.mkdir(parents=True, exist_ok=True)
-    return place / f"{safe_name(request.distribution)}-{way}.log"
+    return place / f"{safe_name(request.distribution)}-{way}-{os.getpid()}.log"
 
 
 def _keep(wheel: Path, log: Path) -> Path:
     """Put the wheel beside its log, whole or not at all, and name the log after it."""
     final = log.parent / wheel.name
-    partial = log.parent / f".{wheel.name}.part"
-    shutil.copyfile(wheel, partial)
-    if not final.is_file() or sha256_of(final) != sha256_of(partial):
-        partial.replace(final)
-    partial.unlink(missing_ok=True)
+    with appearing(final) as partial:
+        shutil.copyfile(wheel, partial)
     log.replace(final.with_suffix(".log"))
     return final
 

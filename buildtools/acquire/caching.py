@@ -79,6 +79,23 @@ def made_once(folder: Path, fill: Callable[[Path], None]) -> Path:
     return folder
 
 
+@contextlib.contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """A file of its own to write, which takes the name ``path`` once the block has ended well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    os.close(handle)
+    partial = Path(name)
+    try:
+        yield partial
+        partial.chmod(0o644)
+        partial.replace(path)
+    except OSError as error:
+        raise disk_error(error, path) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def disk_error(error: OSError, where: Path) -> AcquireError:
     """The error for a disk that would not take what was to be written."""
     import errno

@@ -38,7 +38,7 @@ _DROPPED = (
 """A shell pattern of flags that the building Python was made with and that are not the target's:
 its own compiler's, its own machine's, and the machine's folders."""
 
-_UNDEFINED = ("DEFAULT_PLUGINS_SUBDIR",)
+_LAST = ("-UDEFAULT_PLUGINS_SUBDIR",)
 """MariaDB Connector/Python compiles one absolute plugin folder in, and sets it before every
 connection: without the macro the client library asks ``MARIADB_PLUGIN_DIR`` (its
 ``mariadb_connection.c``)."""
@@ -147,7 +147,7 @@ def write_compilers(zig: Zig, folder: Path) -> Mapping[str, Path]:
     path inside a package can be too long, or have a space in it, for a build's own splitting.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tail = shlex.join(["-g0", "-fno-sanitize=undefined", *(f"-U{name}" for name in _UNDEFINED)])
+    tail = shlex.join(["-g0", "-fno-sanitize=undefined", *_LAST])
     scripts = {}
     for name, language in (("cc", "cc"), ("c++", "c++")):
         words = shlex.join([str(zig.program), language, "-target", zig.triple])
@@ -164,6 +164,12 @@ def write_compilers(zig: Zig, folder: Path) -> Mapping[str, Path]:
         words = shlex.join([str(zig.program), name])
         scripts[name] = _script(folder / name, f'exec {words} "$@"\n')
     return scripts
+
+
+def write_wrapper(compiler: str, folder: Path) -> Path:
+    """The machine's own compiler as a program that undefines what must not be compiled in."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return _script(folder / "cc", f'exec {shlex.join([compiler])} "$@" {shlex.join(_LAST)}\n')
 
 
 def write_config_tool(path: Path, answers: Mapping[str, str]) -> Path:

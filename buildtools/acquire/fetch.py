@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from buildtools.acquire.caching import safe_name, workroom
+from buildtools.acquire.caching import appearing, safe_name, workroom
 from buildtools.acquire.pipping import explain_failure, run_pip
 from buildtools.acquire.request import (
     AcquiredWheel,
@@ -204,12 +204,9 @@ def fetch(request: WheelRequest, tools: Tools, *, recipe: Recipe | None = None) 
 def keep(wheel: Path, tools: Tools, request: WheelRequest) -> Path:
     """Move a finished wheel to its place under the cache, in one step."""
     place = tools.cache / "wheels" / safe_name(request.place.spec)
-    place.mkdir(parents=True, exist_ok=True)
-    final = place / wheel.name
-    partial = place / f".{wheel.name}.part"
-    shutil.copyfile(wheel, partial)
-    partial.replace(final)
-    return final
+    with appearing(place / wheel.name) as partial:
+        shutil.copyfile(wheel, partial)
+    return place / wheel.name
 
 
 def _is_pure(filename: str) -> bool:

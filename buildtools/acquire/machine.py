@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from buildtools.acquire.cross import PkgConfigAnswer
+from buildtools.acquire.cross import PkgConfigAnswer, write_wrapper
 from buildtools.acquire.licences import Bundled, debian_purl
 from buildtools.acquire.repair import Libraries
 from buildtools.acquire.request import AcquireError, WheelRequest
@@ -51,7 +51,7 @@ def machine_toolchain(request: WheelRequest, recipe: Recipe, tools: Tools, room:
     tools.on_event("build", f"using this machine's {compiler}", None)
     return Toolchain(
         name="native",
-        environment=_environment(compiler, needs, flags),
+        environment=_environment(write_wrapper(compiler, room / "bin"), needs, flags),
         libraries=Libraries(
             folders=_folders(flags),
             system=True,
@@ -137,11 +137,11 @@ def _has_mysql(flags: PkgConfigAnswer) -> bool:
 
 
 def _environment(
-    compiler: str, needs: BuildRecipe | None, flags: PkgConfigAnswer | None
+    compiler: Path, needs: BuildRecipe | None, flags: PkgConfigAnswer | None
 ) -> Mapping[str, str]:
     """The recipe's variables filled with what the machine said, no debug sections, one time."""
     environment = {
-        "CC": shlex.join([compiler]),
+        "CC": shlex.join([str(compiler)]),
         "CFLAGS": "-O2 -g0",
         "LDFLAGS": "" if _darwin() else "-Wl,--strip-all",
         "SOURCE_DATE_EPOCH": "315532800",

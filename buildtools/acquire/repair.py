@@ -161,11 +161,18 @@ def _run_repairwheel(
         words += ["-l", folder]
     if not libraries.system:
         words.append("--no-sys-paths")
+    scratch = room / "repair-tmp"
+    scratch.mkdir()
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     done = run(
         words,
         timeout=_REPAIR_SECONDS,
-        env=clean_environment({"SOURCE_DATE_EPOCH": epoch if epoch.isdecimal() else "315532800"}),
+        env=clean_environment(
+            {
+                "SOURCE_DATE_EPOCH": epoch if epoch.isdecimal() else "315532800",
+                "TMPDIR": str(scratch),
+            }
+        ),
         cwd=room,
     )
     found = sorted(out.glob("*.whl")) if out.is_dir() else []

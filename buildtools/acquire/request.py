@@ -11,7 +11,7 @@ from pathlib import Path
 from buildtools.errors import NoWheelError, UsageError
 from buildtools.findings import Cause
 from buildtools.host import Interpreter
-from buildtools.targets import PythonAbi, Target, Version
+from buildtools.targets import PythonAbi, Target, Version, extension_suffixes
 
 OnEvent = Callable[[str, str, float | None], None]
 """Progress: a stage (``fetch``, ``tools``, ``packages``, ``build``, ``repair``), what is done,
@@ -111,8 +111,11 @@ class WheelRequest:
 
     @property
     def place(self) -> Target:
-        """The target with the Python that is wanted there."""
-        return self.target if self.target.python else self.target.with_python(self.python.abi)
+        """The target with the Python that is wanted there, and the suffixes that it imports."""
+        if self.target.same_machine == self.python.target.same_machine:
+            return self.target.with_python(self.abi)
+        suffixes = extension_suffixes(self.target, self.abi)
+        return self.target.with_python(replace(self.abi, ext_suffixes=suffixes))
 
     @property
     def at_home(self) -> bool:

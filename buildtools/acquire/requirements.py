@@ -28,7 +28,9 @@ def missing_native_modules(recipe: Recipe, wheel: Path, place: Target) -> tuple[
     absent = []
     for module in recipe.native:
         stem = module.module.replace(".", "/")
-        if module.required and not any(stem + suffix in held for suffix in suffixes):
+        # A package whose __init__ is compiled (apsw) is named like a module.
+        stems = (stem, f"{stem}/__init__")
+        if module.required and not any(s + suffix in held for s in stems for suffix in suffixes):
             absent.append(module.module)
     return tuple(absent)
 

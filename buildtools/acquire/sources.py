@@ -19,6 +19,7 @@ from buildtools.processes import clean_environment, run
 
 _COMPILE_SECONDS = 1200.0
 _SMALLEST_AMALGAMATION = 5 << 20
+_AMALGAMATION_END = b"End of sqlite3.c **"
 
 SQLITE_CARRIER = "sqlean.py"
 """The distribution whose sdist carries SQLite's amalgamation as ``sqlite/sqlite3.c``."""
@@ -100,6 +101,11 @@ def _pick(sdist: Path, folder: Path) -> None:
                     with (folder / parts[-1]).open("wb") as sink:
                         shutil.copyfileobj(source, sink)
     main = folder / "sqlite3.c"
+    if main.is_file():
+        text = main.read_bytes()
+        end = text.find(_AMALGAMATION_END)
+        # What stands behind the amalgamation's end is the carrier's own, and needs its other files.
+        main.write_bytes(text[: text.find(b"\n", end) + 1] if end >= 0 else text)
     if not main.is_file() or main.stat().st_size < _SMALLEST_AMALGAMATION:
         raise AcquireError(
             "SQLite's amalgamation is not where it was",

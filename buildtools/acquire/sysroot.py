@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from buildtools.acquire.apt import DEBIAN_ARCHITECTURES, MULTIARCH, Apt, Package, open_apt
-from buildtools.acquire.caching import is_whole, made_once, safe_name, workroom
+from buildtools.acquire.caching import appearing, is_whole, locked, made_once, safe_name, workroom
 from buildtools.acquire.debfile import unpack_deb
 from buildtools.acquire.request import AcquireError
 from buildtools.acquire.tools import Tools
@@ -103,9 +103,12 @@ def make_sysroot(
     apt = open_apt(tools.cache, arch, release=release)
     if apt is None:
         raise no_packages(tools, ", ".join(packages.build + packages.runtime))
-    known = _known(tools, apt, packages)
-    if known is not None:
-        return known
+    note = _note(tools, apt, packages)
+    with locked(note.with_suffix(".lock")):
+        return _known(tools, apt, note) or _make(tools, apt, packages, note)
+
+
+def _make(tools: Tools, apt: Apt, packages: PackageSet, note: Path) -> Sysroot:
     tools.on_event("packages", f"reading {apt.release}'s package lists ({apt.architecture})", None)
     apt.update()
     chosen = _choose(apt, packages)
@@ -124,8 +127,14 @@ def make_sysroot(
         (partial / "owners.json").write_text(json.dumps(owners), encoding="utf-8")
 
     made_once(folder, fill)
-    _remember(tools, apt, packages, folder.name)
-    return Sysroot(path=folder, packages=chosen, multiarch=MULTIARCH[arch])
+    with appearing(note) as partial:
+        partial.write_text(json.dumps({"folder": folder.name, "time": time.time()}))
+    return Sysroot(path=folder, packages=chosen, multiarch=_multiarch(apt))
+
+
+def _multiarch(apt: Apt) -> str:
+    arch = next(arch for arch, name in DEBIAN_ARCHITECTURES.items() if name == apt.architecture)
+    return MULTIARCH[arch]
 
 
 def _choose(apt: Apt, packages: PackageSet) -> tuple[Package, ...]:
@@ -168,25 +177,17 @@ def _note(tools: Tools, apt: Apt, packages: PackageSet) -> Path:
     return tools.cache / "sysroots" / f"{safe_name(apt.root.name)}-{key}.json"
 
 
-def _remember(tools: Tools, apt: Apt, packages: PackageSet, folder: str) -> None:
-    note = _note(tools, apt, packages)
-    partial = note.with_suffix(".part")
-    partial.write_text(json.dumps({"folder": folder, "time": time.time()}), encoding="utf-8")
-    partial.replace(note)
-
-
-def _known(tools: Tools, apt: Apt, packages: PackageSet) -> Sysroot | None:
+def _known(tools: Tools, apt: Apt, note: Path) -> Sysroot | None:
     """The sysroot that these packages gave within the last day, or ever when offline."""
     try:
-        note = json.loads(_note(tools, apt, packages).read_text(encoding="utf-8"))
-        folder = tools.cache / "sysroots" / safe_name(str(note["folder"]))
+        noted = json.loads(note.read_text(encoding="utf-8"))
+        folder = tools.cache / "sysroots" / safe_name(str(noted["folder"]))
         if not is_whole(folder):
             return None
-        if not tools.offline and time.time() - float(note["time"]) > _FRESH_SECONDS:
+        if not tools.offline and time.time() - float(noted["time"]) > _FRESH_SECONDS:
             return None
         listed = json.loads((folder / "packages.json").read_text(encoding="utf-8"))
         packages_in = tuple(Package(**entry) for entry in listed)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    arch = next(arch for arch, name in DEBIAN_ARCHITECTURES.items() if name == apt.architecture)
-    return Sysroot(path=folder, packages=packages_in, multiarch=MULTIARCH[arch])
+    return Sysroot(path=folder, packages=packages_in, multiarch=_multiarch(apt))
