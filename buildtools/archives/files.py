@@ -63,6 +63,9 @@ class Files(Protocol):
     def order(self, path: str) -> int:
         """A number that sorts paths in the order in which they are cheapest to open."""
 
+    def close(self) -> None:
+        """Let go of what is open."""
+
 
 def join(folder: str, name: str) -> str:
     """``folder/name``, also below an archive's root."""
@@ -139,6 +142,9 @@ class DiskFiles:
     def order(self, path: str) -> int:  # noqa: ARG002 - a disk does not care
         """See :class:`Files`."""
         return 0
+
+    def close(self) -> None:
+        """See :class:`Files`; nothing stays open here."""
 
 
 class ArchiveFiles:

@@ -178,8 +178,8 @@ class TarArchive:
         """``tarfile`` takes a damaged header behind the first entry for the end: look."""
         reader.seek(self._tar.offset)
         block = reader.read(tarfile.BLOCKSIZE)
-        if block.strip(b"\0"):
-            raise damaged(str(self.path), f"no header at offset {self._tar.offset}")
+        if len(block) < tarfile.BLOCKSIZE or block.strip(b"\0"):
+            raise damaged(str(self.path), f"neither a header nor the end at {self._tar.offset}")
         while reader.read(_CHUNK):
             pass  # to the end: only there a packer notices that its stream was cut
 

@@ -58,11 +58,12 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
             again=f" --python {shlex.quote(str(args.python))}" if args.python else "",
             started=started,
         )
+        tree.files.close()
         reports.append((tree, report))
         started = time.perf_counter()
     findings = [finding for _, report in reports for finding in report.findings]
     if screen.as_json:
-        screen.document("doctor", _document(interpreter, reports))
+        screen.document("doctor", _document(reports))
     else:
         for tree, report in reports:
             _show(screen, tree, report, providers=args.imports)
@@ -85,29 +86,37 @@ def _host_target(interpreter: Interpreter, tree: Tree) -> Target:
     return interpreter.target
 
 
-def _document(
-    interpreter: Interpreter, reports: Sequence[tuple[Tree, Report]]
-) -> dict[str, object]:
-    target = reports[0][1].target if len(reports) == 1 else interpreter.target
-    if len(reports) > 1:
-        target = reports[0][1].target
+Reports = Sequence[tuple[Tree, Report]]
+
+
+def _document(reports: Reports) -> dict[str, object]:
+    """The document of the contract; with several paths, each finding's begins with its own."""
+    several = len(reports) > 1
     return {
-        "target": describe(target),
+        "target": describe(reports[0][1].target),
         "scanned": {
             "modules": sum(report.scanned.modules for _, report in reports),
             "bytes": sum(report.scanned.bytes for _, report in reports),
             "seconds": round(sum(report.scanned.seconds for _, report in reports), 6),
         },
-        "findings": [_finding(one) for _, report in reports for one in report.findings],
-        "providers": [_provider(one) for _, report in reports for one in report.providers],
+        "findings": [
+            _finding(one, f"{tree.root}: " if several else "")
+            for tree, report in reports
+            for one in report.findings
+        ],
+        "providers": [
+            _provider(one, f"{tree.root}: " if several else "")
+            for tree, report in reports
+            for one in report.providers
+        ],
     }
 
 
-def _finding(finding: Finding) -> dict[str, object]:
+def _finding(finding: Finding, prefix: str) -> dict[str, object]:
     return {
         "cause": finding.cause,
         "severity": finding.severity,
-        "path": finding.path,
+        "path": prefix + finding.path,
         "distribution": finding.distribution,
         "evidence": finding.evidence,
         "remedy": finding.remedy,
@@ -115,13 +124,13 @@ def _finding(finding: Finding) -> dict[str, object]:
     }
 
 
-def _provider(provider: Provider) -> dict[str, object]:
+def _provider(provider: Provider, prefix: str) -> dict[str, object]:
     return {
         "import": provider.name,
-        "path": provider.path,
+        "path": prefix + provider.path,
         "origin": provider.origin,
         "version": provider.version,
-        "hidden": list(provider.hidden),
+        "hidden": [prefix + path for path in provider.hidden],
     }
 
 
