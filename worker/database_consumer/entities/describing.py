@@ -44,7 +44,9 @@ def describe(
     return EntityTable(entity=entity, table=table, columns=columns, exact_text=exact)
 
 
-def catalogue(tables: Mapping[str, sa.Table] | Iterable[tuple[str, sa.Table]], dialect: str) -> Catalogue:
+def catalogue(
+    tables: Mapping[str, sa.Table] | Iterable[tuple[str, sa.Table]], dialect: str
+) -> Catalogue:
     """The catalogue of these tables by entity."""
     pairs = tables.items() if isinstance(tables, Mapping) else tables
     return Catalogue(describe(table, entity=entity, dialect=dialect) for entity, table in pairs)
@@ -69,9 +71,8 @@ def _column(column: sa.Column[Any], dialect: str) -> Column:
     camel = _camel(column.name)
     if camel != column.name:
         names.append(camel)
-    default = (
-        column.server_default is not None
-        or (column.primary_key and column.autoincrement is True)
+    default = column.server_default is not None or (
+        column.primary_key and column.autoincrement is True
     )
     return Column(
         name=column.name,

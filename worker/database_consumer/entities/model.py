@@ -223,7 +223,9 @@ def _references(table: sa.Table) -> tuple[Reference, ...]:
         Reference(
             columns=tuple(one.parent.name for one in constraint.elements),
             parent=constraint.elements[0].target_fullname.rpartition(".")[0],
-            parent_columns=tuple(one.target_fullname.rpartition(".")[2] for one in constraint.elements),
+            parent_columns=tuple(
+                one.target_fullname.rpartition(".")[2] for one in constraint.elements
+            ),
             cascade=(constraint.ondelete or "RESTRICT").upper(),
         )
         for constraint in sorted(

@@ -78,6 +78,7 @@ BigInt = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 Moment = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 """A moment in UTC with microseconds."""
 
+
 class Document(TypeDecorator[Any]):
     """Any JSON value as text; SQLite's own word JSON would turn a document of digits into a number."""
 

@@ -145,9 +145,7 @@ class Applier:
             and batch.topic_id is not None
             and position.topic_id not in {None, batch.topic_id}
         ):
-            raise TopicRecreated(
-                batch.topic, stored=str(position.topic_id), found=batch.topic_id
-            )
+            raise TopicRecreated(batch.topic, stored=str(position.topic_id), found=batch.topic_id)
         return Fenced(position=position)
 
     def _resolve(self, batch: Batch) -> Applied | None:
@@ -287,5 +285,3 @@ def parking_of(item: Item, *, due_at: float | None, refusal: Refusal | None) -> 
         message=refusal.message if refusal else "",
         stack=refusal.stack if refusal else "",
     )
-
-

@@ -222,6 +222,8 @@ class Store(Protocol):
     """
 
     kind: StoreKind
+    fallback_reason: str
+    """Why a JSON file stands in for SQLite; empty otherwise."""
 
     def open(self) -> None:
         """Connect. Raises :class:`StoreUnavailable`."""
@@ -283,3 +285,6 @@ class Store(Protocol):
 
     def counts(self) -> StoreCounts:
         """What waits."""
+
+    def rows(self, entity: str, *, limit: int | None = None) -> Sequence[dict[str, Any]]:
+        """An entity's rows as they would be sent, in the order of their keys."""

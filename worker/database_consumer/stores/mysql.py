@@ -176,7 +176,9 @@ class MysqlLedger(SqlLedger):
         for place, row in enumerate(rows):
             mine = _size(row)
             if mine > self._bound and _exact_size(row) > self._largest:
-                raise RecordFailure(_TOO_LARGE, f"a row of {mine} bytes is above max_allowed_packet")
+                raise RecordFailure(
+                    _TOO_LARGE, f"a row of {mine} bytes is above max_allowed_packet"
+                )
             if place > start and (size + mine > self._bound or place - start >= ROWS_AT_ONCE):
                 parts.append(rows[start:place])
                 start, size = place, 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from database_consumer.entities.describing import catalogue
 from database_consumer.entities.shipped import TABLES
 from database_consumer.handlers import Handlers
 from database_consumer.stores.base import StoreKind, StorePolicy
+from database_consumer.stores.jsonfile import JsonStore
 from database_consumer.stores.sqlstore import SqlStore
 
 CONNECT_SECONDS = 5
@@ -83,3 +85,86 @@ def open_mysql(
 
 def _mysql_driver() -> str:
     return "mysqldb" if importlib.util.find_spec("MySQLdb") is not None else "pymysql"
+
+
+def open_json(
+    path: Path,
+    *,
+    tables: Mapping[str, sa.Table] = TABLES,
+    handlers: Handlers | None = None,
+    policy: StorePolicy | None = None,
+    fallback_reason: str = "",
+) -> JsonStore:
+    """A store in a JSON file, not yet read; ``fallback_reason`` says why it stands in."""
+    return JsonStore(
+        path,
+        catalogue(tables, "json"),
+        handlers or Handlers.standard(),
+        policy or StorePolicy(),
+        fallback_reason=fallback_reason,
+    )
+
+
+def fallback_path(sqlite_path: Path) -> Path:
+    """Where the JSON file of a SQLite store stands."""
+    return sqlite_path.with_name(sqlite_path.name + ".fallback.json")
+
+
+def sqlite_trouble() -> str:
+    """Why the SQLite driver cannot be used; empty when it can."""
+    try:
+        import sqlite3
+
+        connection = sqlite3.connect(":memory:")
+        connection.execute("SELECT sqlite_version()").fetchone()
+        connection.close()
+    except Exception as error:  # noqa: BLE001 - a broken native module fails in any way
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def open_store(
+    url: str,
+    *,
+    tables: Mapping[str, sa.Table] = TABLES,
+    handlers: Handlers | None = None,
+    policy: StorePolicy | None = None,
+    tls: Mapping[str, Any] | None = None,
+    on_fallback: Callable[[str], None] | None = None,
+) -> SqlStore | JsonStore:
+    """The store of a URL, not yet connected: ``mysql://…``, ``sqlite:///PATH``, ``json:///PATH``.
+
+    Where SQLite cannot load, the JSON file beside its path stands in: that is logged as a warning,
+    told to ``on_fallback`` and kept in the store's ``fallback_reason``. When SQLite loads again and
+    such a file is there, :meth:`ensure_schema` moves its data first.
+    """
+    from database_consumer.fallback import migrate_fallback
+
+    scheme, _, rest = url.partition("://")
+    if scheme.split("+")[0] in {"mysql", "mariadb"}:
+        return open_mysql(url, tables=tables, handlers=handlers, policy=policy, tls=tls)
+    path = Path(rest.removeprefix("/"))
+    if scheme == "json":
+        return open_json(path, tables=tables, handlers=handlers, policy=policy)
+    if scheme.split("+")[0] != "sqlite":
+        raise ValueError(f"no store for {scheme or 'an empty'} URL; mysql, sqlite or json")
+    beside = fallback_path(path)
+    reason = sqlite_trouble()
+    if reason:
+        _say(reason, beside, on_fallback)
+        return open_json(
+            beside, tables=tables, handlers=handlers, policy=policy, fallback_reason=reason
+        )
+    store = open_sqlite(path, tables=tables, handlers=handlers, policy=policy)
+    store.after_schema = lambda: migrate_fallback(beside, store)
+    return store
+
+
+def _say(reason: str, path: Path, on_fallback: Callable[[str], None] | None) -> None:
+    message = (
+        f"the native SQLite driver cannot load ({reason}); the JSON file {path} stands in. Mend "
+        "the driver; its data then moves back by itself or with: database-consumer migrate-fallback"
+    )
+    logging.getLogger("database_consumer").warning(message)
+    if on_fallback is not None:
+        on_fallback(message)

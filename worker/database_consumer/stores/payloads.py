@@ -15,7 +15,9 @@ Headers = tuple[tuple[str, bytes], ...]
 
 def encode_headers(headers: Headers) -> bytes:
     """JSON pairs of name and base64."""
-    return msgspec.json.encode([(name, base64.b64encode(value).decode()) for name, value in headers])
+    return msgspec.json.encode(
+        [(name, base64.b64encode(value).decode()) for name, value in headers]
+    )
 
 
 def decode_headers(encoded: bytes | str) -> Headers:

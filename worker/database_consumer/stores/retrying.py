@@ -141,9 +141,7 @@ class Retrier:
             deaths.sort(key=lambda one: one[0].item.ident)
             ledger.bury(group, [death_of(one, attempts=made) for one, made in deaths], now)
         for refusal, due_at in again:
-            ledger.postpone(
-                refusal.item.ident, attempts=refusal.item.attempts + 1, due_at=due_at
-            )
+            ledger.postpone(refusal.item.ident, attempts=refusal.item.attempts + 1, due_at=due_at)
         gone = [one.ident for one in outcome.applied] + [one.item.ident for one, _ in deaths]
         if gone:
             ledger.unpark(group_id, sorted(gone), now)

@@ -188,9 +188,7 @@ class Run:
 
     def _judge(self, item: Item, failure: RecordFailure) -> None:
         verdict = failure.verdict
-        refusal = Refusal(
-            item, verdict.code, str(failure)[:MESSAGE_CHARACTERS], stack_of(failure)
-        )
+        refusal = Refusal(item, verdict.code, str(failure)[:MESSAGE_CHARACTERS], stack_of(failure))
         if verdict.kind is FailureKind.MAY_MEND:
             self._blocked.update(item.held())
             self.outcome.parked.append(refusal)

@@ -382,9 +382,7 @@ class SqlLedger(ABC):
         )
         return bytes(first) + b"".join(bytes(one[0]) for one in rest)
 
-    def park(
-        self, group_id: int, stream_id: int, parkings: Sequence[Parking], now: float
-    ) -> None:
+    def park(self, group_id: int, stream_id: int, parkings: Sequence[Parking], now: float) -> None:
         """Write parked operations and the keys that they hold."""
         held: list[tuple[int, bytes, int]] = []
         for parking in parkings:
@@ -536,8 +534,7 @@ class SqlLedger(ABC):
             )
         for some in chunks(sorted(woken), KEYS_AT_ONCE):
             self.run(
-                "UPDATE parked SET due_at = ? WHERE due_at IS NULL "
-                f"AND id IN ({marks(len(some))})",
+                f"UPDATE parked SET due_at = ? WHERE due_at IS NULL AND id IN ({marks(len(some))})",
                 (now, *some),
             )
 
@@ -710,6 +707,17 @@ class SqlLedger(ABC):
                 if key is not None:
                     found[key] = (plain_row(columns, row[:-1]), int(row[-1]))
         return found
+
+    def all_rows(self, table: EntityTable, limit: int | None) -> list[dict[str, Any]]:
+        """Every row, ready for JSON."""
+        from database_consumer.entities.reading import plain_row
+
+        columns = list(table.columns.values())
+        names = ", ".join(self._quote(one.name) for one in columns)
+        order = ", ".join(self._quote(one) for one in table.key)
+        bound = "" if limit is None else f" LIMIT {int(limit)}"
+        found = self.rows(f"SELECT {names} FROM {self._quote(table.name)} ORDER BY {order}{bound}")
+        return [plain_row(columns, row) for row in found]
 
     def check_writable(self) -> None:
         """Raises :class:`StoreUnavailable` when the database would refuse a write."""

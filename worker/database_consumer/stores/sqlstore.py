@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -45,6 +45,8 @@ class SqlStore:
         self.kind = kind
         self.engine = engine
         self.catalogue = catalogue
+        self.fallback_reason = ""
+        self.after_schema: Callable[[], object] | None = None
         self._ledger = ledger
         self._applier = Applier(ledger, catalogue, handlers, policy)
         self._retrier = Retrier(ledger, catalogue, handlers, policy)
@@ -67,6 +69,8 @@ class SqlStore:
         self._ledger.drop()
         migrate(self.engine)
         self._once(self._ledger.look_at_schema)
+        if self.after_schema is not None:
+            self.after_schema()
 
     def ping(self) -> None:
         """Write nothing, but be able to: a transaction, and whether the server takes writes."""
@@ -222,6 +226,11 @@ class SqlStore:
     def counts(self) -> StoreCounts:
         """What waits."""
         return self._once(self._ledger.counts)
+
+    def rows(self, entity: str, *, limit: int | None = None) -> Sequence[dict[str, Any]]:
+        """In the order of their keys."""
+        table = self.catalogue.get(entity)
+        return self._once(lambda: self._ledger.all_rows(table, limit))
 
 
 def _nothing(ident: int, entity: str, version: int, created_at: float) -> CacheIntent:

@@ -94,9 +94,7 @@ class Ledger(Protocol):
     def fence(self, batch: Batch, now: float) -> Stream | None:
         """Move the partition's offset if it stands where the batch expects it; None if not."""
 
-    def claim(
-        self, stream: Stream, claims: Sequence[Claim], now: float
-    ) -> dict[str, Claimed]:
+    def claim(self, stream: Stream, claims: Sequence[Claim], now: float) -> dict[str, Claimed]:
         """Put ids (sorted, each once) into the inbox; those that were there before, as they are."""
 
     def any_parked(self, group_id: int) -> bool:
@@ -126,9 +124,7 @@ class Ledger(Protocol):
     def bury(self, group: str, deaths: Sequence[Death], now: float) -> None:
         """Write dead letters."""
 
-    def park(
-        self, group_id: int, stream_id: int, parkings: Sequence[Parking], now: float
-    ) -> None:
+    def park(self, group_id: int, stream_id: int, parkings: Sequence[Parking], now: float) -> None:
         """Write parked operations, in their order."""
 
     def note_touched(self, touched: Sequence[Touched], version: int, now: float) -> int:

@@ -142,6 +142,7 @@ CACHE_OUTBOX = sa.Table(
     sqlite_autoincrement=True,
 )
 
+
 def _table(name: str, *columns: sa.Column[Any], business: bool = True) -> sa.Table:
     parts: list[Any] = [sa.Column("id", Identifier(), primary_key=True, autoincrement=False)]
     if business:
