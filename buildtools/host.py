@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -67,9 +67,12 @@ class Interpreter:
         return self.target.python
 
 
-def interpreter_facts(python: Path | str | None = None) -> Interpreter:
+def interpreter_facts(
+    python: Path | str | None = None, *, prefix: Sequence[str] = ()
+) -> Interpreter:
     """Describe an interpreter: this one, an executable, a venv's folder, or a name on ``PATH``.
 
+    With a ``prefix`` (an emulator, a ``chroot``) the path is the other tree's and taken as it is.
     Another interpreter is asked by one child process. Raises :class:`CannotLookError` when it can't
     be run or is no CPython.
     """
@@ -79,8 +82,8 @@ def interpreter_facts(python: Path | str | None = None) -> Interpreter:
         facts = gather()
         facts["sys_path"] = _application_path(facts["sys_path"])
         return _interpreter(facts)
-    executable = find_interpreter(python)
-    return _interpreter(_ask(executable))
+    executable = Path(python) if prefix else find_interpreter(python)
+    return _interpreter(_ask(executable, prefix))
 
 
 def find_interpreter(python: Path | str) -> Path:
@@ -148,10 +151,10 @@ def _application_path(entries: list[str]) -> list[str]:
     return entries[1:] if first in started_from else entries
 
 
-def _ask(executable: Path) -> dict[str, object]:
+def _ask(executable: Path, prefix: Sequence[str] = ()) -> dict[str, object]:
     script = Path(__file__).with_name("host_script.py").read_text(encoding="utf-8")
     kept = {key: os.environ[key] for key in _PYTHON_VARIABLES if key in os.environ}
-    answer = run([executable, "-c", script], timeout=30, env=clean_environment(kept))
+    answer = run([*prefix, str(executable), "-c", script], timeout=30, env=clean_environment(kept))
     try:
         facts = json.loads(answer.stdout) if answer.ok else None
     except ValueError:

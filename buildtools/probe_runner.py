@@ -17,6 +17,7 @@ import importlib.util
 import json
 import os
 import re
+import signal
 import sys
 from types import ModuleType, TracebackType
 from typing import Any, Self
@@ -136,6 +137,8 @@ def main(request: dict[str, Any]) -> None:
     if request.get("hang_after"):
         faulthandler.dump_traceback_later(request["hang_after"], exit=False)
     no_core_file()
+    # Asked to end at the deadline, a probe still takes its table away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by the deadline"))
     for entry in reversed(request.get("path", [])):
         sys.path.insert(0, entry)
     report = Report(channel, request)
@@ -233,8 +236,12 @@ def look_at_native(request: dict[str, Any], report: Report) -> list[ModuleType]:
         report.doing(f"load {name}")
         cause = ""
         if name not in sys.modules:
-            error = import_error(name)
-            if error is not None:
+            # What is derived names every compiled file: those that its package left alone are
+            # shown to the loader, but not started.
+            error = None if request["derived"] else import_error(name)
+            if request["derived"]:
+                cause = why_not_loaded(name, report, start=False)
+            elif error is not None:
                 cause = why_not_loaded(name, report)
                 words = chain_text(error)
                 if words.partition(": ")[2] not in cause:
@@ -242,8 +249,8 @@ def look_at_native(request: dict[str, Any], report: Report) -> list[ModuleType]:
         module = sys.modules.get(name)
         if not cause and module is not None and not is_native(module):
             cause = f"pure Python answers in its place: {getattr(module, '__file__', module)}"
-        if not cause and module is not None:
-            loaded.append(module)
+        if not cause:
+            loaded += [module] if module is not None else []
         elif request["pure"] == "never":
             report.failed(f"load {name}", cause, required=required)
         else:
@@ -260,7 +267,7 @@ def is_native(module: ModuleType) -> bool:
     return file.endswith(tuple(importlib.machinery.EXTENSION_SUFFIXES))
 
 
-def why_not_loaded(name: str, report: Report) -> str:
+def why_not_loaded(name: str, report: Report, *, start: bool = True) -> str:
     """Why a compiled module cannot be loaded, past whatever its package made of it; "" if it can.
 
     The file is found without importing its package, and given to the loader itself.
@@ -276,7 +283,7 @@ def why_not_loaded(name: str, report: Report) -> str:
             return f"only {spec.origin or 'a folder'} bears its name, which is not compiled"
         report.candidate(name, str(spec.origin))
         load_library(spec)
-        if name not in sys.modules:
+        if start and name not in sys.modules:
             importlib.import_module(name)
     except BaseException as error:  # noqa: BLE001 - the loader's words are what is wanted
         return chain_text(error)

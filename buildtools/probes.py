@@ -79,6 +79,7 @@ def verify(
         "imports": recipe.imports,
         "native": [{"module": n.module, "required": n.required} for n in recipe.native],
         "pure": recipe.pure.value,
+        "derived": recipe.derived,
         "path": [str(entry.absolute()) for entry in entries],
         "dsn": _dsn_facts(dsn) if recipe.family == "mysql" else None,
         **_probe_sources(recipe.probe),

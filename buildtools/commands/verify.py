@@ -1,0 +1,207 @@
+"""``buildtools verify``: use each driver in a child process."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from buildtools.commands.detect import describe
+from buildtools.configuration import Configuration, load_configuration
+from buildtools.errors import ExitCode, UsageError
+from buildtools.host import Interpreter, interpreter_facts, require_supported, resolve_target
+from buildtools.probe_discovery import installed_drivers, recipe_of
+from buildtools.probes import (
+    DEFAULT_TIMEOUT,
+    CheckVerdict,
+    Dsn,
+    Status,
+    Verdict,
+    parse_dsn,
+    run_check,
+    verify,
+)
+from buildtools.recipes import Recipe, load_recipes
+from buildtools.report import Screen
+
+DSN_VARIABLE = "BUILDTOOLS_DSN"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``verify``."""
+    parser.add_argument(
+        "drivers", nargs="*", metavar="DRIVER", help="default: the configured, else the installed"
+    )
+    parser.add_argument(
+        "--dsn",
+        metavar="URL",
+        help=f"a live server for the MySQL drivers, mysql://USER:PASSWORD@HOST/DB"
+        f" (or in {DSN_VARIABLE}, where no list of processes shows it)",
+    )
+    parser.add_argument("--target", metavar="T", help="say that it is to be proven for this target")
+    parser.add_argument(
+        "--emulator",
+        metavar="COMMAND",
+        help="what runs another machine's --python here, such as 'qemu-aarch64-static -L TREE'",
+    )
+    parser.add_argument(
+        "--timeout", metavar="S", type=float, default=DEFAULT_TIMEOUT, help="seconds a driver has"
+    )
+    parser.add_argument(
+        "--allow-fallback", action="store_true", help="be content when pure Python answers"
+    )
+
+
+def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
+    """Try the drivers, then the application's own checks; 1 when one of them is not well."""
+    if args.timeout <= 0:
+        raise UsageError("--timeout must be more than 0 seconds")
+    dsn_text = args.dsn or os.environ.get(DSN_VARIABLE)
+    dsn = parse_dsn(dsn_text) if dsn_text else None
+    prefix = _prefix(args)
+    interpreter = interpreter_facts(args.python, prefix=prefix)
+    require_supported(interpreter)
+    configuration = load_configuration(Path.cwd())
+    _check_target(args.target, configuration, interpreter)
+    recipes = load_recipes()
+    chosen = _chosen(args.drivers or configuration.drivers, recipes, interpreter)
+    trial = _Trial(interpreter=interpreter, screen=screen, timeout=args.timeout, prefix=prefix)
+    verdicts = [trial.driver(recipe, dsn) for recipe in chosen]
+    checks = [trial.check(check, configuration.root) for check in configuration.checks]
+    well = all(_content(v, args.allow_fallback) for v in verdicts) and all(c.ok for c in checks)
+    if screen.as_json:
+        screen.document(
+            "verify",
+            {
+                "target": describe(interpreter.target),
+                "drivers": [verdict.as_json() for verdict in verdicts],
+                "application": [check.as_json() for check in checks],
+            },
+        )
+    else:
+        _show(screen, verdicts, checks, allow_fallback=args.allow_fallback)
+    return ExitCode.OK if well else ExitCode.NO
+
+
+def _prefix(args: argparse.Namespace) -> tuple[str, ...]:
+    if args.emulator is None:
+        return ()
+    if args.python is None:
+        raise UsageError(
+            "--emulator needs --python",
+            why="it runs an interpreter of the other machine, which must be named",
+        )
+    try:
+        words = tuple(shlex.split(args.emulator))
+    except ValueError as error:
+        raise UsageError("--emulator cannot be read", why=str(error)) from error
+    if not words:
+        raise UsageError("--emulator names no program")
+    return words
+
+
+def _check_target(text: str | None, configuration: Configuration, interpreter: Interpreter) -> None:
+    """Refuse a target whose binaries this interpreter cannot load."""
+    target = resolve_target(text, configuration.named, interpreter)
+    if target.same_machine == interpreter.target.same_machine:
+        return
+    raise UsageError(
+        f"drivers cannot be tried for {target.spec} with this interpreter",
+        where=str(interpreter.executable),
+        why=f"it runs on {interpreter.target.spec}, and a driver is tried by loading it",
+        next_step="name an interpreter of that machine with --python and what runs it here with "
+        "--emulator, or judge the files without running them: "
+        f"buildtools doctor --target {target.name}",
+    )
+
+
+def _chosen(
+    names: Sequence[str], recipes: Mapping[str, Recipe], interpreter: Interpreter
+) -> tuple[Recipe, ...]:
+    if not names:
+        return installed_drivers(recipes, interpreter)
+    chosen = [recipe_of(name, recipes, interpreter) for name in names]
+    return tuple({recipe.driver: recipe for recipe in chosen}.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trial:
+    """What is the same for everything that is tried in one run."""
+
+    interpreter: Interpreter
+    screen: Screen
+    timeout: float
+    prefix: tuple[str, ...]
+
+    def driver(self, recipe: Recipe, dsn: Dsn | None) -> Verdict:
+        """Try one driver, saying so."""
+        self.screen.event(recipe.driver, "trying")
+        verdict = verify(
+            recipe, self.interpreter, dsn=dsn, timeout=self.timeout, prefix=self.prefix
+        )
+        self._ended(recipe.driver, verdict)
+        return verdict
+
+    def check(self, check: str, root: Path) -> CheckVerdict:
+        """Run one of the application's own checks, saying so."""
+        self.screen.event(check, "trying")
+        verdict = run_check(
+            check, self.interpreter, root=root, timeout=self.timeout, prefix=self.prefix
+        )
+        self._ended(check, verdict)
+        return verdict
+
+    def _ended(self, name: str, verdict: Verdict | CheckVerdict) -> None:
+        self.screen.event(name, verdict.status.value, f"{verdict.seconds:.2f} s", 1.0)
+
+
+def _content(verdict: Verdict, allow_fallback: bool) -> bool:  # noqa: FBT001 - passed on as given
+    return verdict.ok or (allow_fallback and verdict.status is Status.FALLBACK)
+
+
+def _show(
+    screen: Screen,
+    verdicts: Sequence[Verdict],
+    checks: Sequence[CheckVerdict],
+    *,
+    allow_fallback: bool,
+) -> None:
+    rows = [
+        (v.driver, v.version or "-", v.status.value, v.library or "-", v.path or "-")
+        for v in verdicts
+    ]
+    if rows:
+        screen.table(("driver", "version", "status", "library", "loaded from"), rows)
+    else:
+        screen.line("no driver is installed, and none was named")
+    if checks:
+        screen.line()
+        screen.table(("application's check", "status"), [(c.check, c.status.value) for c in checks])
+    for verdict in verdicts:
+        _show_verdict(screen, verdict)
+    for check in checks:
+        if not check.ok:
+            _show_trouble(screen, check.check, check.status, check.reason, check.trace)
+    ill = [v.driver for v in verdicts if not _content(v, allow_fallback)]
+    if ill:
+        screen.line()
+        screen.line(f"next: buildtools rebuild {' '.join(ill)}")
+
+
+def _show_verdict(screen: Screen, verdict: Verdict) -> None:
+    if not verdict.ok:
+        _show_trouble(screen, verdict.driver, verdict.status, verdict.reason, verdict.trace)
+    for check in verdict.checks:
+        if not check.ok and check.detail not in verdict.reason:
+            mark = "fails" if check.required else "note"
+            screen.line(f"  {verdict.driver}: {mark}: {check.name}: {check.detail}")
+
+
+def _show_trouble(screen: Screen, name: str, status: Status, reason: str, trace: str) -> None:
+    screen.line()
+    screen.line(f"{screen.emphasis(name)}: {screen.verdict(status.value)}: {reason}")
+    for line in trace.splitlines():
+        screen.line(f"  | {line}")
