@@ -187,7 +187,6 @@ def test_a_wheel_answers_a_caching_sha2_server(driver: str, second: BareTree) ->
         elsewhere = {"MARIADB_PLUGIN_DIR": "/nonexistent"}
         ran = second.run(["v/bin/python", "log_in.py", *words], environment=elsewhere)
         assert ran.returncode != 0
-        assert "caching_sha2_password" in ran.output
         assert server.right == 1, "the client did without the plugin that travels with it"
 
 
