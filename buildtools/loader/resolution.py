@@ -68,7 +68,7 @@ class Loader:
             return Resolved(module=facts, libraries=known.libraries, missing=known.missing)
         libraries: list[ResolvedLibrary] = []
         missing: list[tuple[str, str]] = []
-        seen: set[str] = set()
+        seen: set[str] = {facts.soname} if facts.soname else set()
         origin_files = self._artefact if inside else self._system.files or self._artefact
         waiting: list[tuple[str, BinaryFacts, Files, tuple[str, ...]]] = [
             (path, facts, origin_files, ())
