@@ -153,15 +153,17 @@ class _Reader:
         self, node: Node | None, known: tuple[str, ...], required: tuple[str, ...], what: str
     ) -> dict[str, Node]:
         """The values of a mapping by key; unknown, doubled and missing keys are mistakes."""
+        import yaml
+
         pairs = self.pairs(node, what)
         for key, (at, _) in pairs.items():
             if key not in known:
                 hint = _nearest(key, known)
                 self.wrong(at, f"{what} has no {key!r}{hint}")
-        if node is not None:
-            for key in required:
-                if key not in pairs:
-                    self.wrong(node, f"{what} lacks {key!r}")
+        missing = [key for key in required if key not in pairs]
+        if isinstance(node, yaml.MappingNode):
+            for key in missing:
+                self.wrong(node, f"{what} lacks {key!r}")
         return {key: value for key, (_, value) in pairs.items() if key in known}
 
     def pairs(self, node: Node | None, what: str) -> dict[str, tuple[Node, Node]]:
