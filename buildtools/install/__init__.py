@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from buildtools.install.aside import SetAside, recover_aside, set_aside
 from buildtools.install.installation import Installation, Recovered, Staged
-from buildtools.install.installed import Installed, find_installed, info_folders
+from buildtools.install.installed import Installed, find_installed, info_folders, owned_by_others
 from buildtools.install.journal import Journal, Phase
 from buildtools.install.lock import EnvironmentLock
 from buildtools.install.scheme import HIDDEN, Scheme
@@ -17,7 +18,11 @@ __all__ = [
     "Phase",
     "Recovered",
     "Scheme",
+    "SetAside",
     "Staged",
     "find_installed",
     "info_folders",
+    "owned_by_others",
+    "recover_aside",
+    "set_aside",
 ]

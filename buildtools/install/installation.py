@@ -22,7 +22,7 @@ from buildtools.install.installed import find_installed, owned_by_others
 from buildtools.install.journal import Journal, Phase, apply_all, undo_all
 from buildtools.install.lock import EnvironmentLock
 from buildtools.install.moves import MovePlanner
-from buildtools.install.scheme import Scheme
+from buildtools.install.scheme import HIDDEN, Scheme
 from buildtools.install.staging import (
     StagedFiles,
     loose_files,
@@ -78,10 +78,7 @@ class Installation:
         What was proven before the cut is finished and, with ``prove``, proven again from its real
         place; it is undone where that fails. The rest is thrown away.
         """
-        return tuple(
-            _recover(folder, self.scheme.site, prove)
-            for folder in sorted(self.scheme.hidden.glob(f"{PREFIX}*"))
-        )
+        return recover_folders(self.scheme.site, prove)
 
     def stage(self, wheel: Path, *, name: str) -> Staged:
         """Write a wheel out in the hidden folder, each file proven by RECORD.
@@ -243,6 +240,13 @@ def discard(folder: Path, site: Path, journal: Journal | None) -> None:
             for name in folders:
                 (Path(root) / name).chmod(0o700)  # a wheel's folder without the owner's bits
         shutil.rmtree(folder)
+
+
+def recover_folders(site: Path, prove: Callable[[Journal], bool] | None) -> tuple[Recovered, ...]:
+    """:meth:`Installation.recover` for any folder that holds a hidden one; the lock is held."""
+    return tuple(
+        _recover(folder, site, prove) for folder in sorted((site / HIDDEN).glob(f"{PREFIX}*"))
+    )
 
 
 def _recover(folder: Path, site: Path, prove: Callable[[Journal], bool] | None) -> Recovered:
