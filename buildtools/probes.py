@@ -163,7 +163,8 @@ class _Child:
             "end": self._end,
         }
         for line in self.done.stdout.splitlines():
-            with suppress(binascii.Error, ValueError):
+            # Something else may have written there before the runner began.
+            with suppress(binascii.Error, ValueError, LookupError, TypeError):
                 message = json.loads(base64.b64decode(line, validate=True))
                 tell[message["event"]](message)
 
