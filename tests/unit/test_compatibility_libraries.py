@@ -51,6 +51,9 @@ def test_the_interpreters_symbols_are_its_own_affair_until_it_is_read() -> None:
     interpreter = replace(facts_of("elf-program.so"), defined=frozenset({"PyList_New"}))
     known = ResolvedLibrary(name="python", facts=interpreter, how="interpreter")
     assert resolved(module, library) == ()
+    assert resolved(module, library, replace(known, facts=None)) == ()
+    lacking = "elf-libsample-unversioned-old.so.1"
+    assert len(resolved(module, lacking, replace(known, facts=None))) == 1
     (found,) = resolved(module, library, known)
     assert "PyModule_Create2" in found.evidence
     gives = replace(interpreter, defined=frozenset({"PyModule_Create2"}))

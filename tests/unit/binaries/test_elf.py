@@ -5,6 +5,19 @@ import pytest
 from buildtools.binaries import BinaryFormat, BinaryInvalid, BinaryKind, VersionNeed
 from tests.unit.binaries.corpus import corpus_bytes, facts_of, patched, read
 
+
+def dynamic_entry(data: bytes, tag: int) -> int:
+    """Where in a 64-bit little-endian file a tag's value stands."""
+    count = struct.unpack_from("<H", data, 56)[0]
+    for number in range(count):
+        kind, _, offset, _, _, size, _, _ = struct.unpack_from("<IIQQQQQQ", data, 64 + 56 * number)
+        if kind == 2:
+            for at in range(offset, offset + size, 16):
+                if struct.unpack_from("<Q", data, at)[0] == tag:
+                    return at + 8
+    raise AssertionError(tag)
+
+
 MACHINES = [
     ("elf-x86_64-glibc2.17.so", "x86_64", 64, True, "GLIBC_2.2.5"),
     ("elf-aarch64-glibc2.28.so", "aarch64", 64, True, "GLIBC_2.17"),
@@ -78,6 +91,13 @@ def test_symbols_are_counted_without_section_headers(name: str) -> None:
     assert facts_of(name, symbols=True).defined
 
 
+def test_symbols_are_counted_along_the_chains_of_the_gnu_hash() -> None:
+    whole = corpus_bytes("elf-libsample-1.1.so.1")
+    bare = patched(whole, "<Q", dynamic_entry(whole, 4) - 8, UNKNOWN_TAG)  # DT_HASH
+    bare = patched(patched(bare, "<Q", 40, 0), "<H", 60, 0)
+    assert read(bare, symbols=True) == read(whole, symbols=True)
+
+
 def test_a_module_without_section_headers_has_the_same_facts() -> None:
     stripped = facts_of("elf-no-section-headers.so", symbols=True)
     assert stripped == facts_of("elf-x86_64-glibc2.17.so", symbols=True)
@@ -89,13 +109,23 @@ def test_a_position_independent_program_is_no_library() -> None:
     assert facts.interpreter == "/lib64/ld-linux-x86-64.so.2"
 
 
-def test_a_program_of_an_old_linker_is_known_without_the_flag() -> None:
-    data = bytearray(corpus_bytes("elf-program.so"))
-    flags = struct.pack("<Q", 0x6FFFFFFB)
-    at = data.index(flags)
-    data[at : at + 8] = struct.pack("<Q", 0x6FFFFEF8)  # a tag that nobody looks at
-    (facts,) = read(bytes(data)).slices
+UNKNOWN_TAG = 0x6FFFFEF8
+
+
+@pytest.mark.parametrize("tag", [0x6FFFFFFB, 21])  # DT_FLAGS_1 with its PIE flag, DT_DEBUG
+def test_a_program_is_known_by_either_of_its_marks(tag: int) -> None:
+    data = corpus_bytes("elf-program.so")
+    (facts,) = read(patched(data, "<Q", dynamic_entry(data, tag) - 8, UNKNOWN_TAG)).slices
     assert facts.kind is BinaryKind.EXECUTABLE
+
+
+def test_a_library_may_name_a_loader() -> None:
+    """glibc's own libraries do: they can be run."""
+    data = corpus_bytes("elf-program.so")
+    for tag in (0x6FFFFFFB, 21):
+        data = patched(data, "<Q", dynamic_entry(data, tag) - 8, UNKNOWN_TAG)
+    (facts,) = read(data).slices
+    assert facts.kind is BinaryKind.LIBRARY
 
 
 def test_an_object_file_is_one() -> None:
@@ -126,18 +156,6 @@ def test_x32_is_x86_64_with_32_bits() -> None:
     assert (facts.arch, facts.bits) == ("x86_64", 32)
 
 
-def dynamic_entry(data: bytes, tag: int) -> int:
-    """Where in a 64-bit little-endian file a tag's value stands."""
-    count = struct.unpack_from("<H", data, 56)[0]
-    for number in range(count):
-        kind, _, offset, _, _, size, _, _ = struct.unpack_from("<IIQQQQQQ", data, 64 + 56 * number)
-        if kind == 2:
-            for at in range(offset, offset + size, 16):
-                if struct.unpack_from("<Q", data, at)[0] == tag:
-                    return at + 8
-    raise AssertionError(tag)
-
-
 @pytest.mark.parametrize(
     ("tag", "value", "words"),
     [
@@ -165,6 +183,14 @@ def test_a_weak_version_is_not_required() -> None:
     at = struct.unpack_from("<Q", data, dynamic_entry(data, 0x6FFFFFFE))[0]
     (facts,) = read(patched(data, "<H", at + 16 + 4, 2)).slices  # VER_FLG_WEAK of vna_flags
     assert facts.version_needs == (VersionNeed(library="libc.so.6", versions=()),)
+
+
+def test_a_weak_symbol_may_be_missing() -> None:
+    data = corpus_bytes("elf-x86_64-glibc2.17.so")
+    table = struct.unpack_from("<Q", data, dynamic_entry(data, 6))[0]  # DT_SYMTAB
+    weak = 2 << 4 | 2  # STB_WEAK, STT_FUNC
+    (facts,) = read(patched(data, "B", table + 24 + 4, weak), symbols=True).slices
+    assert facts.undefined == frozenset({"PyModule_Create2"})
 
 
 def test_an_unknown_class_is_invalid() -> None:

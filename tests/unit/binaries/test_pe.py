@@ -31,17 +31,37 @@ def test_a_program_of_windows_is_no_library() -> None:
     assert facts.kind is BinaryKind.EXECUTABLE
 
 
-def with_delayed_import(data: bytes, library: bytes) -> bytes:
-    """The file with a delay-import directory in the padding behind a section's data."""
+def sections(data: bytes) -> list[tuple[int, int, int, int, int]]:
+    """Of each section: where its header stands, and its size, address, size in the file, offset."""
     start = headers(data)
     count = int.from_bytes(data[start + 6 : start + 8], "little")
     table = start + 24 + int.from_bytes(data[start + 20 : start + 22], "little")
-    for at in range(table, table + 40 * count, 40):
-        size, virtual, raw, offset = struct.unpack_from("<4I", data, at + 8)
-        if raw - size >= 64 + len(library):
-            break
-    else:
-        raise AssertionError("no padding")
+    return [
+        (at, *struct.unpack_from("<4I", data, at + 8))
+        for at in range(table, table + 40 * count, 40)
+    ]
+
+
+def offset_of(data: bytes, address: int) -> int:
+    for _, _, virtual, raw, offset in sections(data):
+        if virtual <= address < virtual + raw:
+            return offset + address - virtual
+    raise AssertionError(address)
+
+
+def test_a_function_imported_by_its_number_has_no_name() -> None:
+    data = corpus_bytes("pe-x86_64.pyd")
+    imports = struct.unpack_from("<I", data, headers(data) + 24 + 112 + 8)[0]
+    thunks = struct.unpack_from("<I", data, offset_of(data, imports))[0]
+    (facts,) = read(patched(data, "<Q", offset_of(data, thunks), 1 << 63 | 7), symbols=True).slices
+    assert facts.undefined == frozenset()
+
+
+def with_delayed_import(data: bytes, library: bytes) -> bytes:
+    """The file with a delay-import directory in the padding behind a section's data."""
+    start = headers(data)
+    roomy = (row for row in sections(data) if row[3] - row[1] >= 64 + len(library))
+    at, size, virtual, raw, offset = next(roomy)
     changed = bytearray(patched(data, "<I", at + 8, raw))
     changed[offset + size : offset + size + 64 + len(library)] = (
         struct.pack("<8I", 1, virtual + size + 64, 0, 0, 0, 0, 0, 0) + bytes(32) + library

@@ -56,7 +56,9 @@ def test_sections_before_the_table_at_the_start_are_looked_at_too() -> None:
         (b"\xef\xbb\xbf\n  <HTML><body>Sign in", "html"),
         (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "html"),
         (b"/* GNU ld script */\nGROUP ( libm.so.6 )\n", "text"),
-        ("größer, 日本語\n".encode() * 400, "text"),
+        (b"x" + "日本語".encode() * 4000, "text"),  # a letter stands across the first read's end
+        (b"xx" + "日本語".encode() * 4000, "text"),
+        ("größer\n".encode("latin-1") * 20, "unknown"),
         (b"MZ is how this note begins\n" * 5, "text"),
         (b"PK\x03\x04" + bytes(40), "zip"),
         (b"PK\x05\x06" + bytes(18), "zip"),
