@@ -1,0 +1,115 @@
+"""The one matcher: rules and a text in, matches out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from buildtools.explain.document import Document
+from buildtools.explain.rules import Pattern, Rule
+
+HITS_LOOKED_AT = 200
+"""Places of one anchor that are tried."""
+_FLOWED_LINES = 3
+_FLOWED_TRUST = 0.93
+"""What is left of the confidence when a match needed the line ends taken out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """One rule that holds.
+
+    ``lines`` are indices into the document's lines, first the one that decided; ``named`` what
+    the pattern's named groups took.
+    """
+
+    rule: Rule
+    confidence: float
+    document: Document
+    lines: tuple[int, ...]
+    named: Mapping[str, str]
+
+    @property
+    def first(self) -> int:
+        """The number of the deciding line in the original text."""
+        return self.document.numbers[self.lines[0]]
+
+
+def match_rules(rules: Iterable[Rule], documents: Sequence[Document]) -> tuple[Match, ...]:
+    """Every rule that holds in the text."""
+    return tuple(match for rule in rules if (match := _match(rule, documents)) is not None)
+
+
+def _match(rule: Rule, documents: Sequence[Document]) -> Match | None:
+    for document in documents:
+        found = _any(rule, document)
+        if found is None:
+            continue
+        if not all(_anywhere(pattern, documents) for pattern in rule.where):
+            return None
+        if any(_anywhere(pattern, documents) for pattern in rule.unless):
+            return None
+        trust = _FLOWED_TRUST if document.flowed else 1.0
+        first, last = document.line_at(found.start()), document.line_at(max(found.end() - 1, 0))
+        named = {key: value.strip() for key, value in found.groupdict().items() if value}
+        return Match(
+            rule=rule,
+            confidence=rule.confidence * trust,
+            document=document,
+            lines=tuple(range(first, min(last, first + 3) + 1)),
+            named=named,
+        )
+    return None
+
+
+def _any(rule: Rule, document: Document) -> re.Match[str] | None:
+    """The earliest match of a rule's patterns; named groups decide between equals."""
+    best: re.Match[str] | None = None
+    for pattern in rule.any:
+        for found in search(pattern, document, rule.lines):
+            if best is None or found.start() < best.start():
+                best = found
+            break
+    return best
+
+
+def _anywhere(pattern: Pattern, documents: Sequence[Document]) -> bool:
+    return any(True for document in documents for _ in search(pattern, document))
+
+
+def search(pattern: Pattern, document: Document, more: int = 0) -> Iterator[re.Match[str]]:
+    """The matches of one pattern: on one line and ``more`` after it.
+
+    In a document whose line ends were taken out a match must run over a line's end, and not far.
+    """
+    if not pattern.anchor:
+        yield from _plain(pattern, document, 0, len(document.text))
+        return
+    at = document.lower.find(pattern.anchor)
+    tried = 0
+    while at >= 0 and tried < HITS_LOOKED_AT:
+        tried += 1
+        start, end = _window(document, at, more)
+        yield from _plain(pattern, document, start, end)
+        at = document.lower.find(pattern.anchor, max(end, at + 1))
+
+
+def _window(document: Document, at: int, more: int) -> tuple[int, int]:
+    if document.flowed:
+        line = document.line_at(at)
+        first = max(line - _FLOWED_LINES + 1, 0)
+        return document.starts[first], document.line_span(at, _FLOWED_LINES - 1)[1]
+    if not more:
+        return document.line_span(at)
+    line = max(document.line_at(at) - more, 0)
+    return document.starts[line], document.line_span(at, more)[1]
+
+
+def _plain(pattern: Pattern, document: Document, start: int, end: int) -> Iterator[re.Match[str]]:
+    for found in pattern.expression.finditer(document.text, start, end):
+        if document.flowed:
+            lines = document.line_at(max(found.end() - 1, 0)) - document.line_at(found.start())
+            if not 0 < lines < _FLOWED_LINES:
+                continue
+        yield found

@@ -1,0 +1,167 @@
+"""The rules under ``rules/``: what a text says, and what that means; read and checked.
+
+A rule's patterns are regular expressions with two liberties: upper and lower case are one, and a
+blank stands for any run of blanks. A pattern looks at one line, or with ``lines: N`` at that line
+and the N after it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from buildtools.errors import CannotLookError
+from buildtools.findings import Cause
+
+_KEYS = frozenset(
+    "id cause confidence source any where unless lines fading explanation remedy commands".split()
+)
+_SHORTEST_ANCHOR = 4
+_META = frozenset("\\.[](){}|^$*+?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """One expression and a literal that every text it matches holds, in lower case; may be empty."""
+
+    expression: re.Pattern[str]
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One way in which one cause shows itself.
+
+    ``any``: one of them must match; ``where``: each of them must match somewhere in the text;
+    ``unless``: none of them may. ``fading``: a trouble that passes, over when the text ends well.
+    ``remedy`` and ``commands``, where given, stand before those of the cause.
+    """
+
+    id: str
+    cause: Cause
+    confidence: float
+    sources: tuple[str, ...]
+    any: tuple[Pattern, ...]
+    where: tuple[Pattern, ...] = ()
+    unless: tuple[Pattern, ...] = ()
+    lines: int = 0
+    fading: bool = False
+    explanation: str = ""
+    remedy: str = ""
+    commands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def compile_pattern(text: str) -> Pattern:
+    """A rule's expression compiled, and its anchor."""
+    expression = re.compile(_with_blanks(text), re.IGNORECASE | re.MULTILINE)
+    return Pattern(expression=expression, anchor=anchor_of(text))
+
+
+def _with_blanks(text: str) -> str:
+    """Each blank outside a set made "any run of blanks"; one with a quantifier keeps that."""
+    made: list[str] = []
+    inside = False
+    for at, char in enumerate(text):
+        escaped = at > 0 and text[at - 1] == "\\"
+        if char == "[" and not escaped and not inside:
+            inside = True
+        elif char == "]" and not escaped:
+            inside = False
+        if char == " " and not inside:
+            made.append(r"[ \t]" if text[at + 1 : at + 2] in {"?", "*", "+", "{"} else r"[ \t]+")
+        else:
+            made.append(char)
+    return "".join(made)
+
+
+def anchor_of(text: str) -> str:
+    """The longest literal, in lower case, that every match of an expression must hold.
+
+    Empty when there is none of use, as in an expression with a choice at its top.
+    """
+    runs: list[str] = [""]
+    depth = 0
+    at = 0
+    while at < len(text):
+        char = text[at]
+        if char == "\\":
+            literal = text[at + 1] if not text[at + 1].isalnum() else ""
+            at += 2
+        elif char == "[":
+            end = text.index("]", at + 2)
+            literal, at = "", end + 1
+        elif char in "()":
+            depth += 1 if char == "(" else -1
+            literal, at = "", at + 1
+        else:
+            if char == "|" and depth == 0:
+                return ""
+            literal = "" if char in _META or char == " " else char
+            at += 1
+        optional = at < len(text) and text[at] in "?*{"
+        if depth == 0 and literal and not optional:
+            runs[-1] += literal
+        else:
+            runs.append("")
+    best = max(runs, key=len).lower()
+    return best if len(best) >= _SHORTEST_ANCHOR else ""
+
+
+@cache
+def load_rules() -> tuple[Rule, ...]:
+    """Every rule that ships with the package, in the files' order."""
+    rules: list[Rule] = []
+    for name in ("loading", "building", "stack", "unnamed"):
+        for entry in load_data(f"rules/{name}.yaml"):
+            rules.append(_rule(entry, name))
+    ids = [rule.id for rule in rules]
+    for rule_id in ids:
+        if ids.count(rule_id) > 1:
+            raise CannotLookError(f"two rules are called {rule_id}", where="buildtools/explain")
+    return tuple(rules)
+
+
+@cache
+def load_data(name: str) -> Any:
+    """One YAML file of this package, parsed."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    text = files("buildtools.explain").joinpath(name).read_text(encoding="utf-8")
+    return yaml.load(text, Loader=loader)  # noqa: S506 - one of the two safe loaders
+
+
+def _rule(entry: Mapping[str, Any], name: str) -> Rule:
+    where = f"{name}.yaml, rule {entry.get('id', '?')}"
+    strange = entry.keys() - _KEYS
+    if strange:
+        raise CannotLookError(f"a rule has the unknown key {min(strange)}", where=where)
+    try:
+        return Rule(
+            id=entry["id"],
+            cause=Cause(entry["cause"]),
+            confidence=float(entry["confidence"]),
+            sources=_words(entry["source"]),
+            any=_patterns(entry["any"]),
+            where=_patterns(entry.get("where", ())),
+            unless=_patterns(entry.get("unless", ())),
+            lines=int(entry.get("lines", 0)),
+            fading=bool(entry.get("fading", False)),
+            explanation=" ".join(str(entry.get("explanation", "")).split()),
+            remedy=" ".join(str(entry.get("remedy", "")).split()),
+            commands={key: _words(value) for key, value in entry.get("commands", {}).items()},
+        )
+    except (KeyError, ValueError, re.error) as error:
+        raise CannotLookError("a rule is wrong", where=where, why=repr(error)) from error
+
+
+def _patterns(value: Any) -> tuple[Pattern, ...]:
+    return tuple(compile_pattern(text) for text in _words(value))
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
