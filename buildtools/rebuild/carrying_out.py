@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,7 +21,7 @@ from buildtools.rebuild.installing import (
     succeeded,
     unhide,
 )
-from buildtools.rebuild.obtaining import Obtained, Refusals, obtain
+from buildtools.rebuild.obtaining import Obtained, Refusals, keep_proven, obtain
 from buildtools.rebuild.request import Ending, Outcome, RebuildRequest, StepOutcome
 from buildtools.rebuild.selection import Wanted
 from buildtools.rebuild.stamping import leave_stamp
@@ -144,7 +145,7 @@ class _Run:
                 return self._install(standing, obtained, started)
             except ProofFailedError as error:
                 refusals = self._refusals[standing.wanted.name]
-                if not refusals.note(obtained, f"{obtained.wheel}: {error.why}"):
+                if not refusals.note(obtained, _in_short(error)):
                     self.verdicts[standing.wanted.name] = error.verdict
                     return failed(obtained, error, started)
                 self._request.on_event(
@@ -165,6 +166,8 @@ class _Run:
             raise self._installation
         installed = Installer(self._request, self._installation).install(obtained)
         verdict, notes, well = unhide(self._request, installed.recipe, installed.verdict)
+        if not_kept := keep_proven(self._request, obtained):
+            notes = (*notes, not_kept)
         self.verdicts[name] = verdict
         if well and obtained.step.action is not Action.FALLBACK:
             wanted = Wanted(recipe=installed.recipe, versions=standing.wanted.versions)
@@ -216,6 +219,12 @@ class _Run:
             seconds=time.monotonic() - started,
             error=str(error),
         )
+
+
+def _in_short(error: ProofFailedError) -> str:
+    """Why a wheel does not work, without the paths of the staging folder."""
+    words = re.sub(r"/\S*/tree/", "", error.why.strip().partition("\n")[0])
+    return f"does not work here ({words})"
 
 
 _Waiting = dict[str, tuple[Standing, float, "Future[Obtained]"]]

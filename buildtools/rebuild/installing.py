@@ -17,7 +17,6 @@ from buildtools.rebuild.selection import derive_from_wheel
 from buildtools.rebuild.shadows import HidingPlace, hiding_copies, is_shared
 from buildtools.rebuild.survey import is_healthy
 from buildtools.recipes import Recipe, find_recipe
-from buildtools.wheelhouse import Wheelhouse
 from buildtools.wheels import OpenWheel
 
 
@@ -75,10 +74,6 @@ class Installer:
                 staged.roll_back()
                 raise
             staged.finish()
-        if obtained.stored is not None:
-            Wheelhouse(self._request.wheelhouse).note_proven(
-                obtained.stored, self._interpreter.target
-            )
         return Installed(verdict=verdict, recipe=recipe)
 
     def _require_same(self, staged: Staged, obtained: Obtained) -> None:
@@ -149,7 +144,6 @@ def failed(obtained: Obtained, error: BuildtoolsError, started: float) -> StepOu
         wheel=obtained.wheel.name if obtained.wheel else "",
         seconds=time.monotonic() - started,
         error=str(error),
-        notes=obtained.notes,
     )
 
 
@@ -164,7 +158,7 @@ def succeeded(
         code=ExitCode.OK if well else ExitCode.NO,
         wheel=obtained.wheel.name if obtained.wheel else "",
         seconds=time.monotonic() - started,
-        notes=(*obtained.notes, *notes),
+        notes=notes,
     )
 
 

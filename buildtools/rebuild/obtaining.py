@@ -44,7 +44,8 @@ class Obtained:
     """A decided step and, where something is to be installed, the wheel on disk.
 
     ``recipe`` is the one to prove it by (the alternative's, for a fallback); ``sha256`` the wheel's
-    content; ``error`` why there is none.
+    content; ``stored`` is set for one of the wheelhouse, ``acquired`` for one that was had just
+    now; ``error`` why there is none.
     """
 
     step: Step
@@ -52,25 +53,42 @@ class Obtained:
     wheel: Path | None = None
     sha256: str = ""
     stored: StoredWheel | None = None
+    acquired: AcquiredWheel | None = None
     error: BuildtoolsError | None = None
-    notes: tuple[str, ...] = ()
+
+
+_RELEASES = 4
+"""How many releases of the index are tried, newest first, when one after the other fails."""
 
 
 @dataclass(slots=True)
 class Refusals:
-    """What was tried for one driver and did not do: wheels by content, sources by words."""
+    """What was tried for one driver and did not do.
+
+    Wheels by content, releases of the index by version, sources by name; each with the words.
+    """
 
     wheels: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
 
     def note(self, obtained: Obtained, why: str) -> bool:
         """Write a wheel off; whether there is another way to try."""
-        if obtained.step.source == "wheelhouse":
-            self.wheels[obtained.sha256] = why
+        step = obtained.step
+        self.wheels[obtained.sha256] = why
+        if step.source == "wheelhouse":
             return True
-        known = obtained.step.source in self.sources
-        self.sources[obtained.step.source] = why
-        return obtained.step.source == "index" and not known
+        if step.source != "index":
+            return False
+        self.versions[step.version] = why
+        if len(self.versions) >= _RELEASES:
+            self.sources["index"] = why
+        return True
+
+    @property
+    def said(self) -> str:
+        """What did not do, and why, in one line."""
+        return "; ".join(f"{version} {why}" for version, why in self.versions.items())
 
 
 def obtain(
@@ -82,6 +100,36 @@ def obtain(
     result, but for what is no driver's fault.
     """
     return _Obtaining(survey, standing.wanted, standing.state, refusals, dry).run()
+
+
+def keep_proven(request: RebuildRequest, obtained: Obtained) -> str:
+    """Put a wheel that works into the wheelhouse, or note there that it does.
+
+    Gives the words when that cannot be done: the driver is installed all the same.
+    """
+    house = Wheelhouse(request.wheelhouse)
+    target = request.interpreter.target
+    try:
+        if obtained.acquired is None:
+            if obtained.stored is not None:
+                house.note_proven(obtained.stored, target)
+            return ""
+        acquired = obtained.acquired
+        provenance = Provenance(
+            driver=obtained.recipe.driver,
+            target=target.spec,
+            python=request.interpreter.abi.abi,
+            backend=acquired.backend.value,
+            source=acquired.source,
+            tool=__version__,
+            bundled=acquired.bundled,
+            proven=(target.spec,),
+        )
+        house.add(acquired.path, provenance)
+    except (OSError, CannotLookError) as error:
+        words = _words(error) if isinstance(error, CannotLookError) else str(error)
+        return f"the wheel was not kept in the wheelhouse: {words}"
+    return ""
 
 
 def tools_for(request: RebuildRequest, driver: str) -> Tools:
@@ -125,12 +173,15 @@ class _Obtaining:
             elif step is Ask.SDIST:
                 offers = replace(offers, sdist=self._offer("sdist", self._from_sdist))
             elif isinstance(step, Step):
-                return self._carry_on(step)
+                said = self._refusals.said
+                reason = f"{step.reason}; {said}" if said else step.reason
+                return self._carry_on(replace(step, reason=reason))
 
     @property
     def _versions(self) -> str:
         """The versions that may be taken: the requirements', within the recipe's."""
-        parts = (self._wanted.versions, self._wanted.recipe.versions)
+        refused = [f"!={version}" for version in self._refusals.versions]
+        parts = (self._wanted.versions, self._wanted.recipe.versions, *refused)
         return ",".join(part for part in parts if part)
 
     @property
@@ -254,30 +305,16 @@ class _Obtaining:
             if step.source == "index":
                 return self.run()
             raise AcquireError("the wheel that was built is refused", where=step.driver, why=why)
-        stored, note = self._store(acquired)
+        if acquired.sha256 in self._refusals.wheels:  # the wheelhouse had it too
+            self._refusals.versions[acquired.version] = self._refusals.wheels[acquired.sha256]
+            return self.run()
         return Obtained(
             step=step,
             recipe=recipe,
-            wheel=stored.path if stored else acquired.path,
+            wheel=acquired.path,
             sha256=acquired.sha256,
-            stored=stored,
-            notes=(note,) if note else (),
+            acquired=acquired,
         )
-
-    def _store(self, acquired: AcquiredWheel) -> tuple[StoredWheel | None, str]:
-        provenance = Provenance(
-            driver=self._wanted.name,
-            target=self._target.spec,
-            python=self._request.interpreter.abi.abi,
-            backend=acquired.backend.value,
-            source=acquired.source,
-            tool=__version__,
-            bundled=acquired.bundled,
-        )
-        try:
-            return self._house.add(acquired.path, provenance), ""
-        except CannotLookError as error:
-            return None, f"the wheel was not kept: {_words(error)}"
 
     def _stand_in(self, step: Step) -> Obtained:
         """The alternative's wheel, unless it is there already or belongs to the Python."""
