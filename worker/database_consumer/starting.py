@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+
+from sqlalchemy.exc import ArgumentError
 
 from database_consumer.cache.base import Cache
 from database_consumer.logs import SecretGate
 from database_consumer.retry import RetryPolicy
-from database_consumer.settings import Settings
+from database_consumer.settings import Settings, SettingsError
 from database_consumer.stores.base import Store, StorePolicy
-from database_consumer.stores.opening import open_mysql, open_sqlite
+from database_consumer.stores.opening import open_store
 from database_consumer.stores.sharing import per_thread
 
 
@@ -30,10 +31,11 @@ def store_maker(settings: Settings, policy: StorePolicy | None = None) -> Callab
 
 
 def _open(settings: Settings, policy: StorePolicy) -> Store:
-    url = settings.database
-    if url.startswith("sqlite:"):
-        return open_sqlite(Path(url.removeprefix("sqlite:///")), policy=policy)
-    return open_mysql(url, policy=policy, tls=database_tls(settings))
+    try:
+        return open_store(settings.database, policy=policy, tls=database_tls(settings))
+    except (ValueError, ImportError, ArgumentError) as error:
+        detail = redaction(settings)(str(error))
+        raise SettingsError((f"DATABASE_URL: {detail}",)) from None
 
 
 def database_tls(settings: Settings) -> dict[str, str]:

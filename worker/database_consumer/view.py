@@ -13,13 +13,17 @@ from database_consumer.stores.base import StoreCounts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseView:
-    """The database: ``last_check`` in seconds since the epoch, ``uptime`` in seconds."""
+    """The database: ``last_check`` in seconds since the epoch, ``uptime`` in seconds.
+
+    ``fallback``: why a JSON file stands in for SQLite, else empty.
+    """
 
     kind: str
     healthy: bool
     last_check: float
     uptime: float
     reason: str
+    fallback: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +69,11 @@ class WorkerView:
             "schema": "database-consumer.status/1",
             "ready": self.ready,
             **self.line(),
-            "store": {"kind": self.database.kind, "reason": self.database.reason},
+            "store": {
+                "kind": self.database.kind,
+                "fallback": self.database.fallback,
+                "reason": self.database.reason,
+            },
             "uptime": round(self.uptime, 1),
             "partitions": list(self.partitions),
             "operations": {

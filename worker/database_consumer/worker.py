@@ -76,6 +76,7 @@ class Worker:
         self._topic_ids: dict[str, str | None] = {}
         self._assigned: set[Partition] = set()
         self._hinted: dict[Partition, int] = {}
+        self._behind: dict[Partition, int] = {}
         self._next_hint = 0.0
         self._next_place = 0.0
         self._full_since: float | None = None
@@ -119,6 +120,7 @@ class Worker:
         settings = self._settings
         self._store = self._parts.stores()
         self.metrics.store.info({"kind": str(self._store.kind)})
+        self.metrics.fallback.set(int(bool(self._store.fallback_reason)))
         hooks = Hooks(
             move=lambda partition, position: self._moves.put((partition, position)),
             committed=self._committed,
@@ -321,6 +323,7 @@ class Worker:
         if changed:
             self._hinted |= changed
             self._source.hint(changed)
+        self._look_at_lags()
         self._measure()
 
     def _done(self) -> bool:
@@ -408,12 +411,16 @@ class Worker:
     def pending(self) -> int:
         """Records that the source holds or has delivered and that are not applied yet."""
         load = self.intake.load()
-        behind = 0
+        return max(sum(self._behind.values()), load.records + load.in_hand)
+
+    def _look_at_lags(self) -> None:
+        """On the polling thread only: the client's own locks do not bear a second one."""
+        behind: dict[Partition, int] = {}
         for partition, position in self.intake.positions().items():
             lag = self._source.lag(partition)
             if lag is not None:
-                behind += max(0, lag.high - (lag.low if position is None else position))
-        return max(behind, load.records + load.in_hand)
+                behind[partition] = max(0, lag.high - (lag.low if position is None else position))
+        self._behind = behind
 
     def _measure(self) -> None:
         load = self.intake.load()
@@ -431,11 +438,8 @@ class Worker:
             shown.cache_healthy.set(int(cache.healthy))
             shown.cache_epoch.set(float(cache.epoch or 0))
             shown.cache_written.set(cache.written)
-        for partition, position in self.intake.positions().items():
-            lag = self._source.lag(partition)
-            if lag is not None:
-                behind = lag.high - (lag.low if position is None else position)
-                shown.lag.labels(partition.topic, str(partition.partition)).set(max(0, behind))
+        for partition, behind in self._behind.items():
+            shown.lag.labels(partition.topic, str(partition.partition)).set(behind)
 
     def _check_topics(self) -> None:
         """Whether the topic is still the one that was assigned; its retention, for the metrics."""
@@ -483,6 +487,7 @@ class Worker:
                 last_check=health.last_check,
                 uptime=now - health.since if health.healthy else 0.0,
                 reason=health.reason,
+                fallback=self._store.fallback_reason if self._store is not None else "",
             ),
             cache=cache,
             counts=counts,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from database_consumer.stores.base import (
     Applied,
@@ -27,6 +28,7 @@ class SharedStore:
         self._lock = threading.RLock()
         self._users = 0
         self.kind: StoreKind = store.kind
+        self.fallback_reason = store.fallback_reason
 
     def open(self) -> None:
         """See the protocol."""
@@ -121,6 +123,11 @@ class SharedStore:
         """See the protocol."""
         with self._lock:
             return self._store.prune_inbox(before, limit)
+
+    def rows(self, entity: str, *, limit: int | None = None) -> Sequence[dict[str, Any]]:
+        """See the protocol."""
+        with self._lock:
+            return self._store.rows(entity, limit=limit)
 
     def counts(self) -> StoreCounts:
         """See the protocol."""

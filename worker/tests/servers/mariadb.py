@@ -1,4 +1,4 @@
-"""A real MariaDB of this machine: a free port of 127.0.0.1, its own data folder, ended by its id."""
+"""A real MariaDB of this machine: a free port of 127.0.0.1, its own data, ended by its id."""
 
 from __future__ import annotations
 
@@ -91,14 +91,27 @@ class MariaDb:
         while True:
             if self.process is None or self.process.poll() is not None:
                 raise RuntimeError(f"MariaDB ended: {self._log.read_text()[-2000:]}")
-            try:
-                self.root().close()
-            except pymysql.err.OperationalError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
-            else:
+            if self._answers():
                 return
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"MariaDB does not answer: {self._log.read_text()[-2000:]}")
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        """By the protocol; the driver leaves a socket behind where nothing listens: look first."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(self.folder / "s")) != 0:
+                return False
+        connection = pymysql.connect(
+            unix_socket=str(self.folder / "s"), user="root", defer_connect=True
+        )
+        try:
+            connection.connect()
+        except pymysql.err.OperationalError:
+            return False
+        finally:
+            connection._force_close()
+        return True
 
     def root(self, database: str | None = None) -> pymysql.connections.Connection:
         """A connection of the administrator."""
