@@ -111,9 +111,8 @@ class Report:
         self._channel.tell("doing", what=what)
 
     def candidate(self, module: str, file: str) -> None:
-        """Tell the file that is to be loaded as a module, and that this comes next."""
+        """Tell the file that is found as a module."""
         self._channel.tell("candidate", module=module, file=file)
-        self.doing(f"load {module} from {file}")
 
     def add(self, check: Check) -> None:
         """Tell a check that has ended."""
@@ -168,6 +167,7 @@ def try_driver(request: dict[str, Any], report: Report, channel: Channel) -> tup
     if request["distribution"] is None:
         version = ".".join(str(part) for part in sys.version_info[:3])
     channel.tell("version", version=version)
+    tell_candidates(request, report)
     before = mapped_files()
     absent = import_all(request, report, installed=version is not None)
     if absent:
@@ -181,6 +181,19 @@ def try_driver(request: dict[str, Any], report: Report, channel: Channel) -> tup
     if report.fallbacks:
         return "fallback", report.fallbacks[0]
     return "ok", ""
+
+
+def tell_candidates(request: dict[str, Any], report: Report) -> None:
+    """Tell the compiled files before any is touched: a cut one can crash the loader itself."""
+    for module in request["native"]:
+        try:
+            folders = package_folders(module["module"])
+        except ImportError:
+            continue
+        if folders is not None:
+            spec = importlib.machinery.PathFinder.find_spec(module["module"], folders or None)
+            if spec is not None and spec.origin is not None:
+                report.candidate(module["module"], spec.origin)
 
 
 def import_all(request: dict[str, Any], report: Report, *, installed: bool) -> str:
@@ -281,7 +294,7 @@ def why_not_loaded(name: str, report: Report, *, start: bool = True) -> str:
             return invisible_files(name.rpartition(".")[2], folders or sys.path)
         if not isinstance(spec.loader, importlib.machinery.ExtensionFileLoader):
             return f"only {spec.origin or 'a folder'} bears its name, which is not compiled"
-        report.candidate(name, str(spec.origin))
+        report.doing(f"load {name} from {spec.origin}")
         load_library(spec)
         if start and name not in sys.modules:
             importlib.import_module(name)

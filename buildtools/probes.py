@@ -87,7 +87,7 @@ def verify(
     start = _Start(interpreter=interpreter, timeout=timeout, prefix=prefix, environment=environment)
     child = start.run(request, dsn.secrets if dsn else ())
     status, reason = child.outcome()
-    if status is Status.FAILED or status is Status.FALLBACK:
+    if status in {Status.FAILED, Status.FALLBACK, Status.CRASHED}:
         reason = _with_judgements(reason, child.candidates, interpreter)
     return Verdict(
         driver=recipe.driver,
@@ -185,7 +185,9 @@ class _Child:
         )
 
     def _candidate(self, message: Mapping[str, Any]) -> None:
-        self.candidates.append(Path(message["file"]))
+        file = Path(message["file"])
+        if file.suffix in {".so", ".pyd", ".dylib"}:
+            self.candidates.append(file)
 
     def _loaded(self, message: Mapping[str, Any]) -> None:
         self.path = message["path"]
