@@ -121,9 +121,7 @@ def _number(value: Any) -> Decimal:
     kind = type(value)
     if kind is Decimal:
         number = value
-    elif kind is int:
-        number = Decimal(value)
-    elif kind is str and len(value) <= _MAX_EXPONENT and _NUMBER.match(value):
+    elif kind is int or (kind is str and len(value) <= _MAX_EXPONENT and _NUMBER.match(value)):
         number = Decimal(value)
     else:
         raise _wrong(value, "a number")

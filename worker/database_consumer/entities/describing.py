@@ -95,7 +95,9 @@ def _camel(name: str) -> str:
     return first + "".join(one[:1].upper() + one[1:] for one in others)
 
 
-def _converter(kind: Any, dialect: str) -> tuple[coercion.Convert, str, int | None]:
+def _converter(  # noqa: PLR0911 - one line for each kind of column
+    kind: Any, dialect: str
+) -> tuple[coercion.Convert, str, int | None]:
     """The conversion, the form (how it reads back) and the length."""
     if isinstance(kind, Identifier):
         return (
@@ -120,7 +122,9 @@ def _converter(kind: Any, dialect: str) -> tuple[coercion.Convert, str, int | No
     return _other_converter(kind, dialect)
 
 
-def _other_converter(kind: Any, dialect: str) -> tuple[coercion.Convert, str, int | None]:
+def _other_converter(  # noqa: PLR0911 - one line for each kind of column
+    kind: Any, dialect: str
+) -> tuple[coercion.Convert, str, int | None]:
     if isinstance(kind, sa.Float):
         return coercion.double, "plain", None
     if isinstance(kind, sa.Numeric):

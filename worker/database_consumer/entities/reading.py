@@ -23,7 +23,7 @@ def stored_form(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, timedelta):  # MySQL's drivers read TIME as a duration
-        value = (datetime.min + value).time()
+        value = (datetime(1, 1, 1) + value).time()  # noqa: DTZ001 - a time of day
     if isinstance(value, time):
         return f"{value:%H:%M:%S}.{value.microsecond:06d}"
     if isinstance(value, bytearray | memoryview):
@@ -32,8 +32,9 @@ def stored_form(value: Any) -> Any:
 
 
 def plain_row(columns: Sequence[Column], row: Iterable[Any]) -> dict[str, Any]:
-    """A row ready for JSON, as a message would give it: moments as ISO text in UTC with a Z,
-    bytes as base64, documents parsed, decimals as text.
+    """A row ready for JSON, as a message would give it.
+
+    Moments are ISO text in UTC with a Z, bytes base64, documents parsed, decimals text.
     """
     return {
         column.name: None if value is None else _plain(column.form, stored_form(value))

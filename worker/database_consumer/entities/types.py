@@ -51,7 +51,7 @@ class Identifier(TypeDecorator[Any]):
 
 
 class ExactDecimal(TypeDecorator[Any]):
-    """A decimal number that keeps every digit: DECIMAL, and text in SQLite, which has only doubles."""
+    """A decimal number that keeps every digit: DECIMAL, and text in SQLite (it has doubles)."""
 
     impl = sa.Numeric
     cache_ok = True
@@ -80,7 +80,7 @@ Moment = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
 class Document(TypeDecorator[Any]):
-    """Any JSON value as text; SQLite's own word JSON would turn a document of digits into a number."""
+    """Any JSON value as text; in SQLite a column named JSON would turn ``12`` into a number."""
 
     impl = sa.JSON
     cache_ok = True

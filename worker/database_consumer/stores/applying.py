@@ -22,7 +22,7 @@ from database_consumer.stores.base import (
     TopicRecreated,
 )
 from database_consumer.stores.prepared import Item, prepare_all
-from database_consumer.stores.running import Outcome, RefusedAsSet, Refusal, Run, stack_of
+from database_consumer.stores.running import Outcome, Refusal, RefusedAsSet, Run, stack_of
 from database_consumer.stores.transaction import (
     Claim,
     Claimed,

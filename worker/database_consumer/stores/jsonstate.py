@@ -238,7 +238,7 @@ def read_entries(
 ) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """Place, length and content of each whole line from ``start`` on.
 
-    Ends before a torn last line. Raises :class:`StoreCorrupt` when a damaged line has others behind.
+    Ends before a torn last line. Raises :class:`StoreCorrupt` when others stand behind it.
     """
     log.seek(start)
     place = start

@@ -41,8 +41,10 @@ _TOO_LARGE = Verdict(kind=FailureKind.PERMANENT, code="too-large")
 
 _SESSION = (
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,"
-    "ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE'",
+    (
+        "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,"
+        "ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE'"
+    ),
     "SET SESSION time_zone = '+00:00'",
     "SET SESSION innodb_lock_wait_timeout = 10",
     "SET SESSION autocommit = 0",
@@ -91,7 +93,7 @@ class MysqlLedger(SqlLedger):
         return self._driver.connect(*words, **merged)
 
     def _start(self) -> None:
-        """MySQL starts a transaction with the first statement; a dead connection is noticed here."""
+        """Set a new connection up; MySQL starts a transaction with the first statement."""
         if not self._started:
             for statement in _SESSION:
                 self._cursor.execute(statement)
@@ -148,7 +150,7 @@ class MysqlLedger(SqlLedger):
         self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], suffix: str = ""
     ) -> int:
         """Statements of many rows each, within what the server takes."""
-        start = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "  # noqa: S608
+        start = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "
         one = "(" + ", ".join([self.placeholder] * len(columns)) + ")"
         return self._in_parts(
             rows,
@@ -212,7 +214,7 @@ class MysqlLedger(SqlLedger):
         name = self._quote(table.name)
         for start in range(0, len(keys), KEYS_OF_DELETE):
             where, values = self.where_keys(table, keys[start : start + KEYS_OF_DELETE])
-            statement = f"DELETE FROM {name} WHERE {where}"  # noqa: S608
+            statement = f"DELETE FROM {name} WHERE {where}"
             self._execute(statement.replace("?", self.placeholder), values)
 
     def _insert(self, table: EntityTable, rows: list[Row], version: int) -> None:
@@ -247,8 +249,7 @@ class MysqlLedger(SqlLedger):
         def build(some: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
             derived = first + other * (len(some) - 1)
             statement = (
-                f"UPDATE {name} t JOIN ({derived}) v ON {' AND '.join(joins)} "  # noqa: S608
-                f"SET {', '.join(sets)}"
+                f"UPDATE {name} t JOIN ({derived}) v ON {' AND '.join(joins)} SET {', '.join(sets)}"
             )
             return statement, [value for row in some for value in row]
 

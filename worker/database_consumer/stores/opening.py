@@ -38,11 +38,10 @@ def open_sqlite(
     described = catalogue(tables, "sqlite")
     return SqlStore(
         StoreKind.SQLITE,
-        engine,
         SqliteLedger(engine, described),
         described,
-        handlers or Handlers.standard(),
-        policy or StorePolicy(),
+        handlers=handlers or Handlers.standard(),
+        policy=policy or StorePolicy(),
     )
 
 
@@ -79,7 +78,11 @@ def open_mysql(
         engine, described, options=options, max_statement_bytes=chosen.max_statement_bytes
     )
     return SqlStore(
-        StoreKind.MYSQL, engine, ledger, described, handlers or Handlers.standard(), chosen
+        StoreKind.MYSQL,
+        ledger,
+        described,
+        handlers=handlers or Handlers.standard(),
+        policy=chosen,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from database_consumer.stores.base import (
@@ -21,11 +22,16 @@ from database_consumer.stores.base import (
 
 
 class SharedStore:
-    """Passes every call on under one lock; closes the store when its last user has closed it."""
+    """Passes every call on under one lock; closes the store when its last user has closed it.
 
-    def __init__(self, store: Store) -> None:
+    ``guard`` takes the lock's place: it must keep threads apart, and may refuse.
+    """
+
+    def __init__(
+        self, store: Store, *, guard: AbstractContextManager[object] | None = None
+    ) -> None:
         self._store = store
-        self._lock = threading.RLock()
+        self._lock = guard if guard is not None else threading.RLock()
         self._users = 0
         self.kind: StoreKind = store.kind
         self.fallback_reason = store.fallback_reason

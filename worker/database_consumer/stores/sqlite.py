@@ -1,4 +1,4 @@
-"""SQLite: ``BEGIN IMMEDIATE``, write-ahead log, ``synchronous=FULL``; one file, one writer at a time."""
+"""SQLite: ``BEGIN IMMEDIATE``, write-ahead log, ``synchronous=FULL``; one writer at a time."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class SqliteLedger(SqlLedger):
         """One statement, run for every row inside SQLite's driver."""
         names = ", ".join(columns)
         places = ", ".join("?" * len(columns))
-        return self._many(f"INSERT INTO {table} ({names}) VALUES ({places}){suffix}", rows)  # noqa: S608
+        return self._many(f"INSERT INTO {table} ({names}) VALUES ({places}){suffix}", rows)
 
     def execute(self, tables: Sequence[TablePlan], version: int) -> None:
         """Deletes with children first, inserts with parents first, updates."""
@@ -119,7 +119,7 @@ class SqliteLedger(SqlLedger):
 
     def _delete(self, table: EntityTable, keys: list[Key]) -> None:
         self._many(
-            f"DELETE FROM {self._quote(table.name)} WHERE {self._where(table)}",  # noqa: S608
+            f"DELETE FROM {self._quote(table.name)} WHERE {self._where(table)}",
             keys,
         )
 
@@ -149,8 +149,7 @@ class SqliteLedger(SqlLedger):
         if table.versioned:
             sets.append(f"{self._quote(VERSION_COLUMN)} = {int(version)}")
         changed = self._many(
-            f"UPDATE {self._quote(table.name)} SET {', '.join(sets)} "  # noqa: S608
-            f"WHERE {self._where(table)}",
+            f"UPDATE {self._quote(table.name)} SET {', '.join(sets)} WHERE {self._where(table)}",
             [(*(values[one] for one in columns), *key) for key, values in changes],
         )
         if changed != len(changes):

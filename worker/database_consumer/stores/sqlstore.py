@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-import sqlalchemy as sa
-
 from database_consumer.entities.model import Catalogue, EntityTable, Key
 from database_consumer.failures import RecordFailure, TransientFailure
 from database_consumer.handlers import Handlers
@@ -36,14 +34,14 @@ class SqlStore:
     def __init__(
         self,
         kind: StoreKind,
-        engine: sa.Engine,
         ledger: SqlLedger,
         catalogue: Catalogue,
+        *,
         handlers: Handlers,
         policy: StorePolicy,
     ) -> None:
         self.kind = kind
-        self.engine = engine
+        self.engine = ledger.engine
         self.catalogue = catalogue
         self.fallback_reason = ""
         self.after_schema: Callable[[], object] | None = None

@@ -1,0 +1,89 @@
+"""An application's own tables: named in a module, or read from the database."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from database_consumer.ledger import TABLE_NAMES
+from database_consumer.migrations import VERSION_TABLE
+
+
+class EntitiesInvalid(Exception):
+    """A module or a database does not give tables; the message says why."""
+
+
+def tables_of_module(name: str) -> dict[str, sa.Table]:
+    """The tables that a module names, by entity.
+
+    The module has ``ENTITIES``: a mapping of entity to :class:`sqlalchemy.Table` or mapped class;
+    or else a ``metadata`` whose tables are entities under their own names; or else mapped classes,
+    which are entities under theirs. Importing it runs it, as any import does: the name comes from
+    the configuration, never from a message. Raises :class:`EntitiesInvalid`.
+    """
+    try:
+        module = importlib.import_module(name)
+    except Exception as error:
+        raise EntitiesInvalid(f"module {name} cannot be imported: {error!r}") from error
+    entities = getattr(module, "ENTITIES", None)
+    if isinstance(entities, Mapping):
+        found = {str(entity): _table(name, entity, one) for entity, one in entities.items()}
+    elif isinstance(metadata := getattr(module, "metadata", None), sa.MetaData):
+        found = dict(metadata.tables)
+    else:
+        found = {
+            one.__name__: one.__table__
+            for one in vars(module).values()
+            if isinstance(one, type) and isinstance(getattr(one, "__table__", None), sa.Table)
+        }
+    if not found:
+        raise EntitiesInvalid(
+            f"module {name} has neither ENTITIES, nor metadata, nor mapped classes"
+        )
+    return _checked(found, f"module {name}")
+
+
+def _table(module: str, entity: Any, given: Any) -> sa.Table:
+    table = getattr(given, "__table__", given)
+    if not isinstance(table, sa.Table):
+        raise EntitiesInvalid(f"{module}.ENTITIES[{entity!r}] is not a table")
+    return table
+
+
+def reflected_tables(engine: sa.Engine, names: Iterable[str] | None = None) -> dict[str, sa.Table]:
+    """The tables that a database holds, or those of these names; each is an entity of its name.
+
+    The worker's own tables and tables without a primary key are left out. Raises
+    :class:`EntitiesInvalid` when a named one is missing or the database cannot be read.
+    """
+    metadata = sa.MetaData()
+    try:
+        there = set(sa.inspect(engine).get_table_names())
+        wanted = there - TABLE_NAMES - {VERSION_TABLE} if names is None else set(names)
+        missing = sorted(wanted - there)
+        if missing:
+            raise EntitiesInvalid(f"the database has no table {', '.join(missing)}")
+        metadata.reflect(engine, only=sorted(wanted))
+    except SQLAlchemyError as error:
+        reason = getattr(error, "orig", None) or error
+        raise EntitiesInvalid(f"the tables cannot be read: {reason}") from error
+    found = {name: metadata.tables[name] for name in sorted(wanted)}
+    if names is None:
+        found = {name: table for name, table in found.items() if table.primary_key.columns}
+    return _checked(found, "the database")
+
+
+def _checked(tables: dict[str, sa.Table], origin: str) -> dict[str, sa.Table]:
+    for entity, table in tables.items():
+        if table.name in TABLE_NAMES:
+            raise EntitiesInvalid(f"{origin}: table {table.name} is the worker's own")
+        if not table.primary_key.columns:
+            raise EntitiesInvalid(
+                f"{origin}: table {table.name} of {entity} has no primary key; its rows cannot "
+                "be addressed"
+            )
+    return tables
