@@ -9,7 +9,7 @@ from buildtools.compatibility.baselines import DESKTOP_LIBRARIES
 from buildtools.compatibility.judgements import Judgement, Resolved, ResolvedLibrary
 from buildtools.compatibility.runtimes import PRIVATE
 from buildtools.findings import Cause, Severity
-from buildtools.targets import Target
+from buildtools.targets import LibCFamily, Target
 
 _SHOWN = 3
 """How many names of a long list a sentence can bear."""
@@ -25,12 +25,14 @@ _FAMILIES = {
 def judge_libraries(needs: Resolved, target: Target) -> tuple[Judgement, ...]:
     """Missing libraries, versions that a library does not define, symbols that none defines.
 
-    Versions are compared where the library's facts are given; symbols only where the module's were
+    Versions are compared where the library's facts are given (musl's loader passes over them);
+    symbols only where the module's were
     read (``undefined``), and only those that no versioned library promises. A missing library of
     the desktop kind is a warning when the target's own libraries are not known.
     """
     found = [_missing(name, wanted_by, target) for name, wanted_by in needs.missing]
-    found.extend(_versions(needs))
+    if target.libc is None or target.libc.family is not LibCFamily.MUSL:
+        found.extend(_versions(needs))
     if not needs.missing:
         found.extend(_symbols(needs))
     return tuple(found)
@@ -57,14 +59,25 @@ def _versions(needs: Resolved) -> Iterator[Judgement]:
             library = by_name.get(need.library)
             if library is None or library.facts is None:
                 continue
-            defined = library.facts.version_definitions
-            # The loader takes a library without any versions, with a word of warning.
-            lacking = [v for v in need.versions if v not in defined] if defined else []
+            lacking = _not_defined(need.versions, library.facts)
             for cause, versions in _by_cause(lacking).items():
                 key = (cause, who, need.library)
                 if key not in seen:
                     seen.add(key)
                     yield _lacking(cause, who, library, versions)
+
+
+def _not_defined(wanted: tuple[str, ...], library: BinaryFacts) -> list[str]:
+    """The versions that glibc's loader will not find in a library.
+
+    A library that defines none is taken for one that does, as long as it has a table of versions at
+    all (for those that it wants itself); without one the loader ends the process with
+    "Inconsistency detected by ld.so" (glibc 2.36, ``check_match`` in elf/dl-lookup.c).
+    """
+    defined = library.version_definitions
+    if not defined and library.version_needs:
+        return []
+    return [version for version in wanted if version not in defined]
 
 
 def _by_cause(versions: list[str]) -> dict[Cause, list[str]]:

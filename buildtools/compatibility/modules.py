@@ -115,6 +115,7 @@ def _foreign_format(binary: Binary, name: ModuleName | None, target: Target) -> 
         evidence=(
             f"found {_WORDS[binary.format]} for {arches}; "
             f"{target.spec} loads {_WORDS[_FORMATS[target.os]]}"
+            f"{_says('invalid ELF header', target)}"
         ),
         remedy=f"Install the build for {target.spec} in its place.",
     )
@@ -125,9 +126,27 @@ def _foreign_arch(binary: Binary, name: ModuleName | None, target: Target) -> Ju
     return Judgement(
         cause=Cause.FOREIGN_ARCH,
         severity=_foreign_severity(binary, name),
-        evidence=f"found machine code for {found}; {target.spec} runs {target.arch}",
+        evidence=(
+            f"found machine code for {found}; {target.spec} runs {target.arch}"
+            f"{_says(_about_the_machine(binary, target), target)}"
+        ),
         remedy=f"Install the build for {target.spec} in its place.",
     )
+
+
+def _says(words: str, target: Target) -> str:
+    """The import's own words, by which the trouble is known where it happens (glibc 2.36)."""
+    if target.libc is None or target.libc.family is not LibCFamily.GLIBC:
+        return ""
+    return f": the import says “{words}”"
+
+
+def _about_the_machine(binary: Binary, target: Target) -> str:
+    """What glibc says of a foreign machine; of one as wide as its own, as if the file were gone."""
+    bits = binary.slices[0].bits
+    if bits != (32 if target.arch in _NARROW else 64):
+        return f"wrong ELF class: ELFCLASS{bits}"
+    return "cannot open shared object file: No such file or directory"
 
 
 def _architecture(facts: BinaryFacts) -> str:

@@ -184,6 +184,20 @@ def test_an_old_module_says_both_of_its_faults() -> None:
     assert [judgement.cause for judgement in found] == [Cause.ABI_MISMATCH, Cause.LIBC_TOO_OLD]
 
 
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("macho-arm64-macos11.so", "“invalid ELF header”"),
+        ("elf-aarch64-glibc2.28.so", "“cannot open shared object file: No such file or directory”"),
+        ("elf-s390x-glibc2.28.so", "“cannot open shared object file: No such file or directory”"),
+        ("elf-i686-glibc2.17.so", "“wrong ELF class: ELFCLASS32”"),
+    ],
+)
+def test_the_evidence_holds_what_the_import_would_say(file: str, words: str) -> None:
+    assert words in only(verdicts(file, GNU, "linux/x86_64/cp311")).evidence
+    assert "“" not in only(verdicts(file, MUSL, "linux/x86_64/musl/cp311")).evidence
+
+
 @pytest.mark.parametrize("name", ["libsample.so.1", "libsample.dylib"])
 def test_a_plain_library_for_another_platform_may_be_there_on_purpose(name: str) -> None:
     judgement = only(verdicts("macho-libsample.1.dylib", name, "linux/x86_64/cp311"))

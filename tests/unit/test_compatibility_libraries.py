@@ -36,8 +36,28 @@ def test_a_library_without_the_version_is_too_old() -> None:
     assert f"/opt/sample/lib/{LIBRARY}" in found.evidence
 
 
-def test_a_library_without_versions_is_taken_for_one_with() -> None:
-    assert resolved("elf-needs-libsample-runpath.so", "elf-libsample-unversioned.so.1") == ()
+def against(library: BinaryFacts, target: Target = LINUX) -> tuple[Judgement, ...]:
+    found = ResolvedLibrary(name=LIBRARY, facts=library)
+    module = facts_of("elf-needs-libsample-runpath.so")
+    return judge_libraries(Resolved(module=module, libraries=(found,)), target)
+
+
+def test_a_library_with_no_table_of_versions_ends_the_process() -> None:
+    (found,) = against(facts_of("elf-libsample-unversioned.so.1"))
+    assert found.cause is Cause.MISSING_SYMBOL
+    assert found.severity is Severity.ERROR
+
+
+def test_a_library_that_defines_none_but_has_a_table_is_taken() -> None:
+    libc = VersionNeed(library="libc.so.6", versions=("GLIBC_2.2.5",))
+    plain = facts_of("elf-libsample-unversioned.so.1")
+    assert against(replace(plain, version_needs=(libc,))) == ()
+
+
+def test_musl_passes_over_versions() -> None:
+    musl = parse_target("linux/x86_64/musl", {})
+    assert against(facts_of("elf-libsample-1.0.so.1"), musl) == ()
+    assert len(against(facts_of("elf-libsample-1.0.so.1"))) == 1
 
 
 def test_a_library_without_the_symbol_is_too_old() -> None:
