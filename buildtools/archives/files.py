@@ -6,6 +6,7 @@ import os
 import posixpath
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from io import FileIO
 from typing import BinaryIO, Protocol, cast
 
 from buildtools.archives.entries import Entry, folders_of
@@ -125,7 +126,7 @@ class DiskFiles:
         if not stat.S_ISREG(os.fstat(opened).st_mode):
             os.close(opened)
             raise OSError(f"{path} is not a regular file")
-        return cast("BinaryIO", open(opened, "rb", buffering=0))  # noqa: PTH123 - a stream
+        return cast("BinaryIO", FileIO(opened, "rb"))
 
     def text(self, path: str) -> str:
         """See :class:`Files`."""

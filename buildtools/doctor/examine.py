@@ -60,6 +60,7 @@ def examine(
         again=again,
     )
     findings, modules = _files(context)
+    findings = _one_of_many(context, findings)
     findings += _distributions(context, findings)
     checks = DriverChecks(context)
     findings += checks.findings()
@@ -90,6 +91,36 @@ def _files(context: Context) -> tuple[list[Finding], int]:
     for module in judged:
         findings += judge.findings(module)
     return findings, len(judged)
+
+
+def _one_of_many(context: Context, findings: list[Finding]) -> list[Finding]:
+    """A missing library of few modules among many that load may be meant: a warning then.
+
+    Packages carry modules for what not everyone has installed, and try the import. Where most of a
+    distribution's modules lack the library, or a recipe knows it, it is an error.
+    """
+    lacking: dict[str, set[str]] = {}
+    for one in findings:
+        if one.cause is Cause.MISSING_LIBRARY and one.severity is Severity.ERROR:
+            lacking.setdefault(one.distribution, set()).add(one.path)
+    if not lacking:
+        return findings
+    few: set[str] = set()
+    for name, paths in lacking.items():
+        modules = [
+            module
+            for module in context.tree.modules
+            if module.dotted and module.distribution and module.distribution.name == name
+        ]
+        known = bool(modules) and context.recipe_of(modules[0].distribution) is not None
+        if not known and 2 * len(paths) < len(modules):
+            few |= paths
+    return [
+        replace(one, severity=Severity.WARNING)
+        if one.cause is Cause.MISSING_LIBRARY and one.path in few
+        else one
+        for one in findings
+    ]
 
 
 def _distributions(context: Context, known: Iterable[Finding]) -> list[Finding]:

@@ -10,13 +10,13 @@ from buildtools.compatibility import (
     Judgement,
     Resolved,
     ResolvedLibrary,
-    is_baseline,
+    baseline_libraries,
     judge,
     judge_libraries,
 )
 from buildtools.doctor.context import Context
 from buildtools.doctor.facts import why_unopened
-from buildtools.environment import NativeFile
+from buildtools.environment import NativeFile, PlaceKind
 from buildtools.findings import Cause, Finding, Severity
 from buildtools.targets import Target
 
@@ -26,6 +26,12 @@ _NOT_HERE = frozenset(
 """Causes after which the libraries of a file say nothing more."""
 
 
+_OPTIONAL_STDLIB = frozenset(
+    ["_tkinter", "_dbm", "_gdbm", "_curses", "_curses_panel", "readline", "nis", "_crypt", "_uuid"]
+)
+"""Modules of the standard library that builds for servers and containers do without."""
+
+
 class ModuleJudge:
     """Judges the files of one examination."""
 
@@ -33,6 +39,8 @@ class ModuleJudge:
         self._of = context
         self._files = context.tree.files
         self._siblings = context.tree.by_folder()
+        self._baseline = baseline_libraries(context.target) | (context.target.libraries or set())
+        self._healthy: set[tuple[object, ...]] = set()
         self._filenames = {module.filename for module in context.tree.modules}
 
     def findings(self, module: NativeFile) -> list[Finding]:
@@ -64,10 +72,38 @@ class ModuleJudge:
         resolved = None
         if facts.format is not BinaryFormat.PE and module.name is not None:
             resolved = self._of.loader.resolve(module.path, facts)
+        healthy = self._signature(module, facts, resolved)
+        if healthy in self._healthy:
+            return ()
         judgements = self._own(module, binary, target, resolved)
         if resolved is None or any(one.cause in _NOT_HERE for one in judgements):
             return judgements
-        return (*judgements, *self._libraries(module, facts, resolved, target))
+        wants_symbols = self._wants_symbols(module, facts, resolved)
+        judgements += self._libraries(module, resolved, target, symbols=wants_symbols)
+        if not judgements and not wants_symbols:
+            self._healthy.add(healthy)
+        return judgements
+
+    def _signature(
+        self, module: NativeFile, facts: BinaryFacts, resolved: Resolved | None
+    ) -> tuple[object, ...]:
+        """Everything that a verdict depends on but symbols; packages have hundreds of such twins.
+
+        Where nothing is missing the loader keeps and shares the libraries of an ELF file, so their
+        identity stands for them.
+        """
+        name = module.name
+        shared = resolved is not None and not resolved.missing and facts.format is BinaryFormat.ELF
+        return (
+            id(resolved.libraries) if resolved is not None and shared else object(),
+            (name.suffix, name.kind) if name is not None else None,
+            module.place.python,
+            module.dotted != "",
+            self._of.recipe_of(module.distribution) is not None,
+            (facts.format, facts.arch, facts.bits, facts.little_endian, facts.kind),
+            (facts.interpreter, facts.needed, facts.version_needs),
+            (facts.min_os, facts.apple_platform, facts.signed),
+        )
 
     def _own(
         self, module: NativeFile, binary: Binary, target: Target, resolved: Resolved | None
@@ -113,11 +149,17 @@ class ModuleJudge:
         return None
 
     def _libraries(
-        self, module: NativeFile, facts: BinaryFacts, resolved: Resolved, target: Target
-    ) -> Iterable[Judgement]:
-        if self._wants_symbols(module, facts, resolved):
-            resolved = self._with_symbols(module, resolved)
-        judgements = judge_libraries(resolved, target)
+        self, module: NativeFile, resolved: Resolved, target: Target, *, symbols: bool
+    ) -> tuple[Judgement, ...]:
+        judgements: tuple[Judgement, ...] = ()
+        if symbols:
+            for whole in (False, True):  # the cheap way first: it nearly always is enough
+                told = self._with_symbols(module, resolved, whole=whole)
+                judgements = judge_libraries(told, target)
+                if all(one.cause is not Cause.MISSING_SYMBOL for one in judgements):
+                    break
+        else:
+            judgements = judge_libraries(resolved, target)
         corrupt = [
             _corrupt_library(library) for library in resolved.libraries if library.how == "corrupt"
         ]
@@ -129,16 +171,19 @@ class ModuleJudge:
         """Symbols cost time: only where something without versions is asked for them.
 
         That is where a library of the system is needed that is not of its baseline, and where a
-        recipe names the module.
+        recipe names the module; and only on this machine, where everything that gives symbols can
+        be read: modules use libm without asking for it, because Python has it loaded.
         """
         if facts.format is not BinaryFormat.ELF or resolved.missing or not module.dotted:
+            return False
+        if not self._of.program.executable:
             return False
         recipe = self._of.recipe_of(module.distribution)
         if recipe is not None:
             return any(native.module == module.dotted for native in recipe.native)
         return any(
             library.path is not None
-            and not is_baseline(library.name, self._of.target)
+            and library.name not in self._baseline
             and not self._bundled(library.path)
             for library in resolved.libraries
         )
@@ -147,23 +192,24 @@ class ModuleJudge:
         """Whether a library came with the packages: it is what they were linked to."""
         return path.rpartition("/")[0] in self._siblings
 
-    def _with_symbols(self, module: NativeFile, resolved: Resolved) -> Resolved:
+    def _with_symbols(self, module: NativeFile, resolved: Resolved, *, whole: bool) -> Resolved:
         read = self._of.facts.with_symbols
         facts = read(self._files, module.path)
         if facts is None:
             return resolved
+        # Of what carries versions, the versions tell nearly everything.
+        known = set() if whole else {need.library for need in facts.version_needs}
         libraries: list[ResolvedLibrary] = []
         for library in resolved.libraries:
             symbols = None
-            if library.path is not None and library.how != "corrupt":
+            if library.path is not None and library.how != "corrupt" and library.name not in known:
                 files = self._of.files_of(library.path)
                 symbols = read(files, library.path) if files is not None else None
             libraries.append(replace(library, facts=symbols or library.facts))
-        if self._of.on_host:
-            libraries += [
-                ResolvedLibrary(name=name, facts=part, how="interpreter")
-                for name, part in self._of.program.parts
-            ]
+        libraries += [
+            ResolvedLibrary(name=name, facts=part, how="interpreter")
+            for name, part in self._of.program.parts(whole=whole)
+        ]
         return Resolved(module=facts, libraries=tuple(libraries), missing=resolved.missing)
 
     def _eased(
@@ -172,8 +218,9 @@ class ModuleJudge:
         """A missing library is less certain where the package may load it before, itself.
 
         Packages do so with ``ctypes``, or by importing another of their modules first: a library
-        of that name then lies in the tree, only in no folder that the loader searches. And what a
-        mere library of a package misses is only missed by whoever loads that library.
+        of that name then lies in the tree, only in no folder that the loader searches. What a mere
+        library misses is missed by the modules that need that library, and they say so: plugins
+        that nothing loads are no fault. Slim systems leave out what Tk and dbm are linked to.
         """
         lying = {name for name, _ in resolved.missing if name.rpartition("/")[2] in self._filenames}
         eased: list[Judgement] = []
@@ -185,8 +232,12 @@ class ModuleJudge:
                     if mere:
                         continue  # loaded by what needs it, with what that brings
                     severity = Severity.INFO
-                elif mere:
-                    severity = Severity.WARNING
+                elif mere or (
+                    module.place.kind is PlaceKind.STDLIB and module.dotted in _OPTIONAL_STDLIB
+                ):
+                    severity = Severity.INFO
+            elif judgement.cause is Cause.MISSING_LIBRARY and self._of.on_host and module.dotted:
+                severity = Severity.ERROR  # a desktop's library: here it is known to be absent
             eased.append(replace(judgement, severity=severity))
         return eased
 

@@ -40,14 +40,13 @@ def _platform(target: Target) -> tuple[object, ...]:
 class Program:
     """The interpreter that will load the modules: its exports and what it has already loaded.
 
-    ``parts`` are the executable and its libraries (libpython among them) with their symbols.
+    Its executable's libraries, libpython among them, are in the process before any module.
     """
 
     def __init__(self, executable: Path | None, system: System, facts: FactsCache) -> None:
         self.system = system
         self._files: Files = DiskFiles()
         self._facts = facts
-        self._parts: tuple[tuple[str, BinaryFacts], ...] | None = None
         self.executable = ""
         self._closure: tuple[tuple[str, str], ...] = ()
         if executable is not None and system.files is not None and not system.root:
@@ -77,17 +76,16 @@ class Program:
             main_rpath=() if own.runpath else _origin_filled(own.rpath, executable),
         )
 
-    @property
-    def parts(self) -> tuple[tuple[str, BinaryFacts], ...]:
-        """Name and facts, with symbols, of the executable and everything that it loads."""
-        if self._parts is None:
-            wanted = [(Path(self.executable).name, self.executable)] if self.executable else []
-            read = [
-                (name, self._facts.with_symbols(self._files, path))
-                for name, path in (*wanted, *self._closure)
-            ]
-            self._parts = tuple((name, facts) for name, facts in read if facts is not None)
-        return self._parts
+    def parts(self, *, whole: bool) -> list[tuple[str, BinaryFacts]]:
+        """Name and facts, with symbols, of the executable and of libpython where it has one.
+
+        One of the two exports Python's own interface; the other has next to nothing to read.
+        ``whole`` adds everything else that they load: a module may lean on their libm.
+        """
+        wanted = [(Path(self.executable).name, self.executable)] if self.executable else []
+        wanted += [(name, path) for name, path in self._closure if whole or "python" in name]
+        read = [(name, self._facts.with_symbols(self._files, path)) for name, path in wanted]
+        return [(name, facts) for name, facts in read if facts is not None]
 
 
 def _origin_filled(rpath: tuple[str, ...], executable: str) -> tuple[str, ...]:

@@ -12,11 +12,8 @@ from buildtools.archives import Files
 from buildtools.archives.files import join
 
 _FOLDER = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+?)(?:-py\d[^-]*)?\.(?:dist|egg)-info")
-_NATIVE_ROW = re.compile(
-    r'^(?P<path>[^",\n]*\.(?:so|pyd|dylib|node)(?:\.[^",\n]*)?),(?:sha256=(?P<digest>[^,\n]*))?,(?P<size>\d*)',
-    re.MULTILINE,
-)
-_QUOTED = re.compile(r'^"', re.MULTILINE)
+_NATIVE_MARKS = (".so", ".pyd", ".dylib", ".node")
+_COLUMNS = 3
 _NATIVE_NAME = re.compile(r"\.(?:so|pyd|dylib|node)(?:\.|$)")
 _TAG = re.compile(r"^Tag:\s*(\S+)\s*$", re.MULTILINE)
 _PURELIB = re.compile(r"^Root-Is-Purelib:\s*(\S+)", re.MULTILINE)
@@ -42,14 +39,16 @@ class RecordRow:
 class Distribution:
     """One installed distribution, or one inside an artefact.
 
-    ``site`` is the folder that its files are counted from, ``info`` its ``.dist-info`` or
-    ``.egg-info``. RECORD and WHEEL are read at the first question.
+    ``key`` is the name as PEP 503 compares it, ``site`` the folder that its files are counted
+    from, ``info`` its ``.dist-info`` or ``.egg-info``. RECORD and WHEEL are read at the first
+    question.
     """
 
-    __slots__ = ("_files", "_record", "_wheel", "info", "name", "site", "version")
+    __slots__ = ("_files", "_record", "_wheel", "info", "key", "name", "site", "version")
 
     def __init__(self, *, name: str, version: str, site: str, info: str, files: Files) -> None:
         self.name = name
+        self.key = normalized(name)
         self.version = version
         self.site = site
         self.info = info
@@ -59,11 +58,6 @@ class Distribution:
 
     def __repr__(self) -> str:
         return f"<Distribution {self.name} {self.version} in {self.site}>"
-
-    @property
-    def key(self) -> str:
-        """The name as PEP 503 compares it."""
-        return normalized(self.name)
 
     @property
     def record_path(self) -> str:
@@ -130,17 +124,26 @@ class Distribution:
 def record_rows(text: str) -> list[RecordRow]:
     """The rows of a RECORD (PEP 376, PEP 427) that name native files.
 
-    Most rows carry no quotes and are found by one expression; a RECORD with quotes is read as CSV.
+    A RECORD has thousands of rows and a handful of natives: lines are cut out around the suffixes,
+    and only those are read as CSV.
     """
-    if _QUOTED.search(text):
-        rows = [row for row in csv.reader(text.splitlines()) if len(row) >= 3]  # noqa: PLR2004
-        found = [(row[0], row[1].removeprefix("sha256="), row[2]) for row in rows]
-        wanted = [row for row in found if _NATIVE_NAME.search(row[0])]
-    else:
-        wanted = [(m["path"], m["digest"] or "", m["size"]) for m in _NATIVE_ROW.finditer(text)]
+    lines: dict[int, str] = {}
+    for mark in _NATIVE_MARKS:
+        at = text.find(mark)
+        while at >= 0:
+            start = text.rfind("\n", 0, at) + 1
+            end = text.find("\n", at)
+            end = len(text) if end < 0 else end
+            lines[start] = text[start:end]
+            at = text.find(mark, end)
     return [
-        RecordRow(path=path, digest=digest, size=int(size) if size.isdigit() else -1)
-        for path, digest, size in wanted
+        RecordRow(
+            path=row[0],
+            digest=row[1].removeprefix("sha256=") if row[1].startswith("sha256=") else "",
+            size=int(row[2]) if row[2].isascii() and row[2].isdigit() else -1,
+        )
+        for row in csv.reader(lines[start] for start in sorted(lines))
+        if len(row) >= _COLUMNS and _NATIVE_NAME.search(row[0])
     ]
 
 

@@ -54,7 +54,7 @@ class Loader:
         self._read = read
         self._inside = tuple(f"{folder}/" for folder in inside)
         self._found: dict[tuple[object, ...], Found | None] = {}
-        self._plain: dict[tuple[object, ...], Resolved] = {}
+        self._known: dict[tuple[object, ...], Resolved] = {}
         self._macho = MachoPaths(system)
 
     def resolve(self, path: str, facts: BinaryFacts, *, inside: bool = True) -> Resolved:
@@ -62,10 +62,14 @@ class Loader:
 
         ``inside`` says that ``path`` is the artefact's, not the system's.
         """
-        plain = not facts.rpath and not facts.runpath and facts.format is BinaryFormat.ELF
-        same = (facts.needed, facts.arch, facts.bits)
-        if plain and (known := self._plain.get(same)) is not None:
-            return Resolved(module=facts, libraries=known.libraries, missing=known.missing)
+        folder = path.rpartition("/")[0] if facts.rpath or facts.runpath else ""
+        same = (
+            *(facts.needed, facts.weak_needed, facts.rpath, facts.runpath, facts.soname),
+            *(facts.arch, facts.bits, folder, inside),
+        )
+        known = self._known.get(same)
+        if known is not None:
+            return Resolved(module=facts, libraries=known.libraries)
         libraries: list[ResolvedLibrary] = []
         missing: list[tuple[str, str]] = []
         seen: set[str] = {facts.soname} if facts.soname else set()
@@ -77,7 +81,7 @@ class Loader:
             at, wanting, files, chain = waiting.pop(0)
             rpaths = self._inherited(at, wanting, chain)
             weak = frozenset(wanting.weak_needed)
-            for name in (*wanting.needed, *(n for n in wanting.weak_needed)):
+            for name in (*wanting.needed, *wanting.weak_needed):
                 if name in seen:
                     continue
                 found = self._find(name, at, wanting, rpaths, files)
@@ -96,8 +100,8 @@ class Loader:
                         seen.add(library.soname)
                     waiting.append((found.path or name, library, found.files or files, rpaths))
         result = Resolved(module=facts, libraries=tuple(libraries), missing=tuple(missing))
-        if plain:
-            self._plain[same] = result
+        if not missing and facts.format is BinaryFormat.ELF:
+            self._known[same] = result
         return result
 
     def _facts(self, found: Found) -> BinaryFacts | None:
@@ -192,37 +196,35 @@ class Loader:
         for path, how in candidates:
             if how == "system":
                 return Found(files=None, path=None, how=how)
-            place = self._place(path, files)
-            if place is None:
-                continue
-            where, real = place
-            try:
-                library = self._read(where, real)
-            except OSError:
-                continue
-            if library is None:
-                return Found(files=where, path=real, how="corrupt")
-            if self._same_machine(facts, library):
-                return Found(files=where, path=real, how=how)
+            for where, real in self._places(posixpath.normpath(path), files):
+                try:
+                    library = self._read(where, real)
+                except OSError:
+                    continue
+                if library is None:
+                    return Found(files=where, path=real, how="corrupt")
+                if self._same_machine(facts, library):
+                    return Found(files=where, path=real, how=how)
         return None
 
-    def _place(self, path: str, files: Files) -> tuple[Files, str] | None:
-        """The files in which a candidate lies, and its path there; None when it is not there."""
-        path = posixpath.normpath(path)
-        folder, _, name = path.rpartition("/")
+    def _places(self, path: str, files: Files) -> Iterator[tuple[Files, str]]:
+        """Where a candidate's path may lie: in the artefact, on the system."""
+        system = self._system
         if not path.startswith("/"):
-            inside = not files.on_disk and not path.startswith("../")
-            return (files, path) if inside and name in files.names(folder) else None
-        if files.on_disk and name in files.names(folder) and self._reachable(path):
-            return files, path
-        system = self._system.files
-        if system is not None and name in system.names(self._system.root + folder):
-            return system, self._system.root + path
-        return None
+            if not files.on_disk and not path.startswith("../"):
+                yield files, path
+            return
+        if files.on_disk and self._reachable(path):
+            yield files, path
+        if system.files is not None and (system.root or system.files is not files):
+            yield system.files, system.root + path
 
     def _reachable(self, path: str) -> bool:
         """Whether this part of the disk counts: all of the host's, else the artefact alone."""
-        return self._system.files is not None or path.startswith(self._inside)
+        system = self._system
+        if system.files is not None:
+            return not system.root or path.startswith((f"{system.root}/", *self._inside))
+        return path.startswith(self._inside)
 
     @staticmethod
     def _same_machine(wanting: BinaryFacts, library: BinaryFacts) -> bool:

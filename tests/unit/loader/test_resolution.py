@@ -53,7 +53,8 @@ def resolve(
     files = DiskFiles()
     facts = read(files, str(path))
     assert facts is not None
-    loader = Loader(artefact=files, system=on, read=read, inside=tuple(map(str, inside)))
+    within = inside or (path.parent, path.parents[1] / "sample.libs", path.parents[1] / "conda")
+    loader = Loader(artefact=files, system=on, read=read, inside=tuple(map(str, within)))
     return loader.resolve(str(path), replace(facts, **changes))  # type: ignore[arg-type]
 
 
@@ -320,6 +321,8 @@ def resolve_made(
     )
 
     def read_made(_: Files, at: str) -> BinaryFacts | None:
+        if at.lstrip("/") not in by_name:
+            raise FileNotFoundError(at)
         return by_name[at.lstrip("/")]
 
     return Loader(artefact=files, system=on, read=read_made).resolve(path, facts[path])
