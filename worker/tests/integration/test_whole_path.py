@@ -54,7 +54,7 @@ class Held:
 
 
 def publish(servers: Stack, operations: list[tuple[bytes, bytes]]) -> None:
-    producer = Producer({"bootstrap.servers": servers.kafka.address, "enable.idempotence": True})
+    producer = Producer({"bootstrap.servers": servers.kafka.direct, "enable.idempotence": True})
     for key, value in operations:
         producer.produce(TOPIC, value, key)
     assert producer.flush(30) == 0
@@ -109,7 +109,7 @@ def test_a_poison_message_reaches_the_topic_with_connect_headers(
     publish(servers, [(b"k", json.dumps(poison).encode())])
     consumer = Consumer(
         {
-            "bootstrap.servers": servers.kafka.address,
+            "bootstrap.servers": servers.kafka.direct,
             "group.id": "letters",
             "auto.offset.reset": "earliest",
         }

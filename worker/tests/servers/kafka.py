@@ -110,6 +110,7 @@ class KafkaServer:
         self.version = version
         self.port = free_port()
         self.advertised_port = advertised_port or self.port
+        self._direct_port = free_port()
         self._controller_port = free_port()
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -121,6 +122,11 @@ class KafkaServer:
     def address(self) -> str:
         """What a client bootstraps from."""
         return f"127.0.0.1:{self.advertised_port}"
+
+    @property
+    def direct(self) -> str:
+        """The same broker past any proxy; the broker talks to itself here."""
+        return f"127.0.0.1:{self._direct_port}"
 
     def start(self) -> None:
         """Starts ZooKeeper (if any) and the broker; returns when metadata is answered."""
@@ -150,13 +156,13 @@ class KafkaServer:
 
     def create_topic(self, name: str, partitions: int) -> None:
         """Creates a topic and waits for the broker's answer."""
-        admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{self.port}"})
+        admin = AdminClient({"bootstrap.servers": self.direct})
         wanted = NewTopic(name, num_partitions=partitions, replication_factor=1)
         admin.create_topics([wanted], operation_timeout=30)[name].result(30)
 
     def delete_topic(self, name: str) -> None:
         """Deletes a topic and waits for the broker's answer."""
-        admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{self.port}"})
+        admin = AdminClient({"bootstrap.servers": self.direct})
         admin.delete_topics([name], operation_timeout=30)[name].result(30)
 
     def _java(self, main: str, arguments: Sequence[str], log: str) -> Program:
@@ -188,19 +194,16 @@ class KafkaServer:
         return self._server(
             f"broker.id=1\nzookeeper.connect=127.0.0.1:{self._controller_port}\n"
             "zookeeper.session.timeout.ms=2000\n"
-            f"listeners=PLAINTEXT://127.0.0.1:{self.port}\n"
-            f"advertised.listeners=PLAINTEXT://127.0.0.1:{self.advertised_port}\n"
+            f"listeners={self._listeners(self.port)}\n"
         )
 
     def _kraft(self) -> Program:
         program = self._server(
             "process.roles=broker,controller\nnode.id=1\n"
             f"controller.quorum.voters=1@127.0.0.1:{self._controller_port}\n"
-            f"listeners=PLAINTEXT://127.0.0.1:{self.port},"
+            f"listeners={self._listeners(self.port)},"
             f"CONTROLLER://127.0.0.1:{self._controller_port}\n"
-            f"advertised.listeners=PLAINTEXT://127.0.0.1:{self.advertised_port}\n"
             "controller.listener.names=CONTROLLER\n"
-            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
         )
         identity = base64.urlsafe_b64encode(secrets.token_bytes(16)).rstrip(b"=").decode()
         arguments = [
@@ -215,10 +218,19 @@ class KafkaServer:
             raise ServerError(f"storage format failed:\n{done.tail()}")
         return program
 
+    def _listeners(self, port: int) -> str:
+        return f"PLAINTEXT://127.0.0.1:{port},DIRECT://127.0.0.1:{self._direct_port}"
+
     def _server(self, lines: str) -> Program:
         data = self._folder / "data"
         config = self._folder / "server.properties"
-        config.write_text(f"{lines}log.dirs={data}\n{_SINGLE}")
+        config.write_text(
+            f"{lines}log.dirs={data}\n{_SINGLE}"
+            f"advertised.listeners={self._listeners(self.advertised_port)}\n"
+            "inter.broker.listener.name=DIRECT\n"
+            "listener.security.protocol.map="
+            "PLAINTEXT:PLAINTEXT,DIRECT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
+        )
         return self._java("kafka.Kafka", [str(config)], "kafka.log")
 
     def _zookeeper_answers(self) -> bool:
@@ -234,7 +246,7 @@ class KafkaServer:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1):
                 pass
-            admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{self.port}", "log_level": 0})
+            admin = AdminClient({"bootstrap.servers": self.direct, "log_level": 0})
             return bool(admin.list_topics(timeout=5).brokers)
         except (OSError, KafkaException):
             return False
