@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 from buildtools.binaries import Binary, BinaryInvalid, ModuleName, module_name, read_binary  # noqa: E402
 from buildtools.compatibility import judge  # noqa: E402
 from buildtools.targets import Target, parse_target  # noqa: E402
+from tests.corpus.variants import variants  # noqa: E402
 from tests.fuzz.hostile import hostile_files  # noqa: E402
 from tests.fuzz.mutations import Seed, mutate  # noqa: E402
 
@@ -56,8 +57,9 @@ def bound_memory() -> None:
 
 
 def seeds() -> tuple[Seed, ...]:
-    """The corpus; big files come in as they are, small ones twice."""
+    """The corpus and its variants; big files come in as they are, small ones twice."""
     found = [Seed.of(path.name, path.read_bytes()) for path in sorted(CORPUS.iterdir())]
+    found += [Seed.of(name, data) for name, data in variants()]
     small = [seed for seed in found if len(seed.data) < 20_000]
     return (*found, *small)
 

@@ -16,7 +16,8 @@ from buildtools.compatibility import Judgement, baseline_libraries, is_baseline,
 from buildtools.compatibility.runtimes import version_number
 from buildtools.findings import Cause, Severity
 from buildtools.targets import LibCFamily, PythonAbi, Target, Version, parse_target
-from tests.unit.binaries.corpus import corpus_bytes, read
+from tests.corpus.variants import corpus_bytes
+from tests.unit.binaries.corpus import read
 
 GNU = "_sample.cpython-311-x86_64-linux-gnu.so"
 MUSL = "_sample.cpython-311-x86_64-linux-musl.so"

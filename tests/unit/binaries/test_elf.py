@@ -3,20 +3,17 @@ import struct
 import pytest
 
 from buildtools.binaries import BinaryFormat, BinaryInvalid, BinaryKind, VersionNeed
-from tests.unit.binaries.corpus import corpus_bytes, facts_of, patched, read
-
-
-def dynamic_entry(data: bytes, tag: int) -> int:
-    """Where in a 64-bit little-endian file a tag's value stands."""
-    count = struct.unpack_from("<H", data, 56)[0]
-    for number in range(count):
-        kind, _, offset, _, _, size, _, _ = struct.unpack_from("<IIQQQQQQ", data, 64 + 56 * number)
-        if kind == 2:
-            for at in range(offset, offset + size, 16):
-                if struct.unpack_from("<Q", data, at)[0] == tag:
-                    return at + 8
-    raise AssertionError(tag)
-
+from tests.corpus.variants import (
+    DT_DEBUG,
+    DT_FLAGS_1,
+    DT_HASH,
+    corpus_bytes,
+    dynamic_entry,
+    patched,
+    without_section_headers,
+    without_tag,
+)
+from tests.unit.binaries.corpus import facts_of, read
 
 MACHINES = [
     ("elf-x86_64-glibc2.17.so", "x86_64", 64, True, "GLIBC_2.2.5"),
@@ -86,15 +83,13 @@ def test_a_library_says_its_soname_and_what_it_defines() -> None:
 )
 def test_symbols_are_counted_without_section_headers(name: str) -> None:
     whole = corpus_bytes(name)
-    bare = patched(patched(whole, "<Q", 40, 0), "<H", 60, 0)
-    assert read(bare, symbols=True) == read(whole, symbols=True)
+    assert read(without_section_headers(whole), symbols=True) == read(whole, symbols=True)
     assert facts_of(name, symbols=True).defined
 
 
 def test_symbols_are_counted_along_the_chains_of_the_gnu_hash() -> None:
     whole = corpus_bytes("elf-libsample-1.1.so.1")
-    bare = patched(whole, "<Q", dynamic_entry(whole, 4) - 8, UNKNOWN_TAG)  # DT_HASH
-    bare = patched(patched(bare, "<Q", 40, 0), "<H", 60, 0)
+    bare = without_section_headers(without_tag(whole, DT_HASH))
     assert read(bare, symbols=True) == read(whole, symbols=True)
 
 
@@ -109,21 +104,17 @@ def test_a_position_independent_program_is_no_library() -> None:
     assert facts.interpreter == "/lib64/ld-linux-x86-64.so.2"
 
 
-UNKNOWN_TAG = 0x6FFFFEF8
-
-
-@pytest.mark.parametrize("tag", [0x6FFFFFFB, 21])  # DT_FLAGS_1 with its PIE flag, DT_DEBUG
+@pytest.mark.parametrize("tag", [DT_FLAGS_1, DT_DEBUG])
 def test_a_program_is_known_by_either_of_its_marks(tag: int) -> None:
-    data = corpus_bytes("elf-program.so")
-    (facts,) = read(patched(data, "<Q", dynamic_entry(data, tag) - 8, UNKNOWN_TAG)).slices
+    (facts,) = read(without_tag(corpus_bytes("elf-program.so"), tag)).slices
     assert facts.kind is BinaryKind.EXECUTABLE
 
 
 def test_a_library_may_name_a_loader() -> None:
     """glibc's own libraries do: they can be run."""
     data = corpus_bytes("elf-program.so")
-    for tag in (0x6FFFFFFB, 21):
-        data = patched(data, "<Q", dynamic_entry(data, tag) - 8, UNKNOWN_TAG)
+    for tag in (DT_FLAGS_1, DT_DEBUG):
+        data = without_tag(data, tag)
     (facts,) = read(data).slices
     assert facts.kind is BinaryKind.LIBRARY
 

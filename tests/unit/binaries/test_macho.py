@@ -1,9 +1,20 @@
-import struct
-
 import pytest
 
 from buildtools.binaries import BinaryFormat, BinaryInvalid, BinaryKind
-from tests.unit.binaries.corpus import corpus_bytes, facts_of, patched, read
+from tests.corpus.variants import (
+    EXPORTS,
+    LC_BUILD_VERSION,
+    LC_LOAD_DYLIB,
+    LC_LOAD_WEAK_DYLIB,
+    LC_REEXPORT_DYLIB,
+    LC_VERSION_MIN_MACOSX,
+    command_at,
+    corpus_bytes,
+    patched,
+    with_chained_fixups,
+    with_exports,
+)
+from tests.unit.binaries.corpus import facts_of, read
 
 
 @pytest.mark.parametrize(
@@ -61,84 +72,43 @@ def test_programs_and_objects_are_no_libraries(name: str, kind: BinaryKind) -> N
     assert facts_of(name).kind is kind
 
 
-def commands(data: bytes) -> list[tuple[int, int, int]]:
-    """Of each load command of a 64-bit file: where it stands, its number and its size."""
-    found, at = [], 32
-    for _ in range(struct.unpack_from("<I", data, 16)[0]):
-        number, size = struct.unpack_from("<II", data, at)
-        found.append((at, number, size))
-        at += size
-    return found
-
-
-def place_of(data: bytes, number: int) -> int:
-    return next(at for at, found, _ in commands(data) if found == number)
-
-
-LOAD, WEAK, REEXPORT = 0xC, 0x80000018, 0x8000001F
-
-
 def test_weak_and_reexported_libraries_are_told_apart() -> None:
     data = corpus_bytes("macho-arm64-macos11.so")
-    at = place_of(data, LOAD)
-    (weak,) = read(patched(data, "<I", at, WEAK)).slices
+    at = command_at(data, LC_LOAD_DYLIB)
+    (weak,) = read(patched(data, "<I", at, LC_LOAD_WEAK_DYLIB)).slices
     assert (weak.needed, weak.weak_needed) == ((), ("/usr/lib/libSystem.B.dylib",))
-    (reexported,) = read(patched(data, "<I", at, REEXPORT)).slices
+    (reexported,) = read(patched(data, "<I", at, LC_REEXPORT_DYLIB)).slices
     assert reexported.needed == ("/usr/lib/libSystem.B.dylib",)
 
 
 def test_the_older_command_for_the_minimum_is_read_too() -> None:
     data = corpus_bytes("macho-arm64-macos11.so")
-    at = place_of(data, 0x32)  # LC_BUILD_VERSION
-    older = patched(data, "<I", at, 0x24)  # LC_VERSION_MIN_MACOSX
+    at = command_at(data, LC_BUILD_VERSION)
+    older = patched(data, "<I", at, LC_VERSION_MIN_MACOSX)
     (facts,) = read(patched(older, "<I", at + 8, 10 << 16 | 9 << 8)).slices
     assert (facts.min_os, facts.apple_platform) == ((10, 9), "macos")
 
 
 def test_a_file_for_telephones_says_so() -> None:
     data = corpus_bytes("macho-arm64-macos11.so")
-    (facts,) = read(patched(data, "<I", place_of(data, 0x32) + 8, 2)).slices
+    (facts,) = read(patched(data, "<I", command_at(data, LC_BUILD_VERSION) + 8, 2)).slices
     assert facts.apple_platform == "ios"
-
-
-def chained(kind: int, *, weak: bool = False) -> bytes:
-    """The module with its symbol table taken away and chained fixups put at the end."""
-    data = bytearray(corpus_bytes("macho-arm64-macos11.so"))
-    at = place_of(bytes(data), 2)  # LC_SYMTAB, 24 bytes
-    names = b"\0_first\0_second\0"
-    rows = {
-        1: struct.pack("<II", 1 << 9 | weak << 8, 8 << 9),
-        2: struct.pack("<IiIi", 1 << 9 | weak << 8, 0, 8 << 9, 0),
-        3: struct.pack("<QQQQ", 1 << 32 | weak << 16, 0, 8 << 32, 0),
-    }[kind]
-    blob = struct.pack("<7I", 0, 0, 28, 28 + len(rows), 2, kind, 0) + rows + names
-    struct.pack_into("<4I8x", data, at, 0x80000034, 24, len(data), len(blob))
-    return bytes(data) + blob
 
 
 @pytest.mark.parametrize("kind", [1, 2, 3])
 def test_chained_fixups_name_what_is_undefined(kind: int) -> None:
-    (facts,) = read(chained(kind), symbols=True).slices
+    (facts,) = read(with_chained_fixups(kind), symbols=True).slices
     assert facts.undefined == frozenset({"_first", "_second"})
 
 
 @pytest.mark.parametrize("kind", [1, 2, 3])
 def test_weak_imports_may_be_missing(kind: int) -> None:
-    (facts,) = read(chained(kind, weak=True), symbols=True).slices
+    (facts,) = read(with_chained_fixups(kind, weak=True), symbols=True).slices
     assert facts.undefined == frozenset({"_second"})
 
 
-def with_exports(trie: bytes) -> bytes:
-    data = bytearray(corpus_bytes("macho-arm64-macos11.so"))
-    at = place_of(bytes(data), 2)
-    struct.pack_into("<4I8x", data, at, 0x80000033, 24, len(data), len(trie))
-    return bytes(data) + trie
-
-
 def test_the_export_trie_names_what_is_defined() -> None:
-    # root: one edge "_s" to a node with edges "ample" and "econd", each ending with a terminal
-    trie = b"\0\1_s\0\6" + b"\0\2ample\0\x16econd\0\x1a" + b"\2\0\0\0" + b"\2\0\0\0"
-    (facts,) = read(with_exports(trie), symbols=True).slices
+    (facts,) = read(with_exports(EXPORTS), symbols=True).slices
     assert facts.defined == frozenset({"_sample", "_second"})
 
 

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from buildtools.binaries import Binary, BinaryInvalid, read_binary
+from tests.corpus.variants import CORPUS, corpus_bytes, variants
 from tests.fuzz.mutations import Seed, mutate
-from tests.unit.binaries.corpus import CORPUS, NAMES, corpus_bytes, read
+from tests.unit.binaries.corpus import NAMES, read
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -108,7 +109,10 @@ def test_only_the_bytes_of_the_verdict_are_read(name: str) -> None:
     assert stream.taken < 20_000
 
 
-SEEDS = tuple(Seed.of(name, corpus_bytes(name)) for name in NAMES)
+SEEDS = (
+    *(Seed.of(name, corpus_bytes(name)) for name in NAMES),
+    *(Seed.of(name, data) for name, data in variants()),
+)
 
 
 @given(number=st.integers(0, 1 << 32), symbols=st.booleans())
