@@ -26,7 +26,6 @@ from buildtools.rebuild.request import Ending, Outcome, RebuildRequest, StepOutc
 from buildtools.rebuild.selection import Wanted
 from buildtools.rebuild.stamping import leave_stamp
 from buildtools.rebuild.survey import Standing, Survey, is_healthy, survey
-from buildtools.recipes import load_recipes
 
 _AT_ONCE = 4
 """Drivers obtained at a time: fetching waits for the network, building for the disk."""
@@ -85,7 +84,7 @@ def _recover(
             recover_aside(interpreter.user_site)
     if isinstance(installation, InstallFailedError):
         return ()
-    return installation.recover(partial(prove_recovered, dict(load_recipes()), request))
+    return installation.recover(partial(prove_recovered, request))
 
 
 class _Run:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from buildtools.rebuild.request import Ending, RebuildRequest, StepOutcome
 from buildtools.rebuild.selection import derive_from_wheel
 from buildtools.rebuild.shadows import HidingPlace, hiding_copies, is_shared
 from buildtools.rebuild.survey import is_healthy
-from buildtools.recipes import Recipe, find_recipe
+from buildtools.recipes import Recipe, find_recipe, load_recipes
 from buildtools.wheels import OpenWheel
 
 
@@ -93,11 +92,9 @@ class Installer:
         return verdict
 
 
-def prove_recovered(
-    recipes: Mapping[str, Recipe], request: RebuildRequest, journal: Journal
-) -> bool:
+def prove_recovered(request: RebuildRequest, journal: Journal) -> bool:
     """Whether what an earlier process was cut off from installing works in its place."""
-    recipe = find_recipe(recipes, journal.name)
+    recipe = find_recipe(load_recipes(), journal.name)
     if recipe is None:
         return True  # proven before the cut; without a recipe nothing more can be said here
     site = request.interpreter.platlib

@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from buildtools import __version__
-from buildtools.acquire import (
-    AcquiredWheel,
-    AcquireError,
-    Tools,
-    WheelRequest,
-    build,
-    fetch,
-    resolve,
-    resolve_sdist,
-)
 from buildtools.environment import normalized
 from buildtools.errors import BuildtoolsError, CannotLookError, NoWheelError
 from buildtools.findings import Severity
@@ -37,6 +28,9 @@ from buildtools.recipes import PureKind, Recipe
 from buildtools.targets import Target, wheel_tags
 from buildtools.wheelhouse import Provenance, StoredWheel, Wheelhouse
 from buildtools.wheels import audit
+
+if TYPE_CHECKING:  # a wheel of the wheelhouse does not wait for what fetches and builds
+    from buildtools.acquire import AcquiredWheel, Tools, WheelRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +128,7 @@ def keep_proven(request: RebuildRequest, obtained: Obtained) -> str:
 
 def tools_for(request: RebuildRequest, driver: str) -> Tools:
     """What acquire needs, with its progress told under the driver's name."""
+    from buildtools.acquire import Tools
 
     def on_event(stage: str, detail: str, fraction: float | None) -> None:
         request.on_event(driver, stage, detail, fraction)
@@ -191,6 +186,8 @@ class _Obtaining:
         return installed if installed and allows(self._versions, installed) else ""
 
     def _wheel_request(self) -> WheelRequest:
+        from buildtools.acquire import WheelRequest
+
         return WheelRequest(
             distribution=self._wanted.recipe.distribution or self._wanted.name,
             target=self._target,
@@ -236,6 +233,8 @@ class _Obtaining:
             return Offer(refused=_words(error))
 
     def _from_index(self) -> Offer:
+        from buildtools.acquire import fetch, resolve
+
         request = self._wheel_request()
         if self._dry:
             candidate = resolve(
@@ -250,6 +249,8 @@ class _Obtaining:
     def _from_sdist(self) -> Offer:
         if not self._dry:
             return Offer(version=self._pinned)  # the build itself finds out
+        from buildtools.acquire import resolve_sdist
+
         candidate = resolve_sdist(
             self._wheel_request(), tools_for(self._request, self._wanted.name)
         )
@@ -265,6 +266,8 @@ class _Obtaining:
             return self._from_wheelhouse(step)
         try:
             if step.action is Action.BUILD:
+                from buildtools.acquire import build
+
                 self._fetched = build(
                     self._wheel_request(), recipe, tools_for(self._request, self._wanted.name)
                 )
@@ -304,7 +307,7 @@ class _Obtaining:
             self._refusals.sources[step.source] = f"{acquired.path.name}: {why}"
             if step.source == "index":
                 return self.run()
-            raise AcquireError("the wheel that was built is refused", where=step.driver, why=why)
+            raise NoWheelError("the wheel that was built is refused", where=step.driver, why=why)
         if acquired.sha256 in self._refusals.wheels:  # the wheelhouse had it too
             self._refusals.versions[acquired.version] = self._refusals.wheels[acquired.sha256]
             return self.run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from buildtools.binaries import module_name
@@ -40,15 +40,17 @@ def select(
     asked: Sequence[str],
     configuration: Configuration,
     recipes: Mapping[str, Recipe],
-    tree: Tree,
+    tree: Callable[[], Tree],
     requirements: Requirements,
 ) -> tuple[Wanted, ...]:
     """The drivers that were asked for; else the configured ones; else those that are to be found.
 
     Found are the drivers with a recipe that are installed or required, and what is installed with
-    native modules and is required. Raises :class:`UsageError` for what is no driver's name.
+    native modules and is required. ``tree`` looks through the environment, and is only called where
+    that decides. Raises :class:`UsageError` for what is no driver's name.
     """
-    names = list(asked) or list(configuration.drivers) or list(_found(recipes, tree, requirements))
+    names = list(asked) or list(configuration.drivers)
+    names = names or list(_found(recipes, tree(), requirements))
     wanted: dict[str, Wanted] = {}
     for text in names:
         match = _ASKED.fullmatch(text.strip())
@@ -57,7 +59,7 @@ def select(
                 f"{text!r} is no driver's name",
                 next_step=f"name one of {', '.join(recipes)}, or any distribution with native code",
             )
-        recipe = find_recipe(recipes, match["name"]) or derive(match["name"], tree)
+        recipe = find_recipe(recipes, match["name"]) or derive(match["name"], tree())
         given = requirements.specifiers.get(normalized(recipe.distribution or ""), "")
         parts = (_specifier(match["versions"] or "", text), given)
         one = Wanted(recipe=recipe, versions=",".join(part for part in parts if part))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from buildtools.doctor import Report, examine
+from buildtools.doctor import examine
 from buildtools.environment import Tree, normalized, scan
 from buildtools.findings import Cause, Finding, Severity
 from buildtools.install import Installed, find_installed
@@ -57,8 +59,6 @@ class Survey:
     request: RebuildRequest
     recipes: Mapping[str, Recipe]
     requirements: Requirements
-    tree: Tree
-    report: Report
     stamp: Stamp | None
     standings: tuple[Standing, ...]
 
@@ -67,24 +67,49 @@ def survey(request: RebuildRequest) -> Survey:
     """Look at the environment: static audit first, then a trial of what looks whole."""
     interpreter = request.interpreter
     recipes = load_recipes()
-    tree = scan(interpreter)
-    again = f" --python {interpreter.executable}"
-    report = examine(tree, interpreter.target, recipes, host=interpreter, again=again)
+    audit = _Audit(request, recipes)
     requirements = read_requirements(request.configuration.root, _markers(request))
-    wanted = select(request.drivers, request.configuration, recipes, tree, requirements)
+    wanted = select(
+        request.drivers, request.configuration, recipes, lambda: audit.tree, requirements
+    )
     stamp = Stamp.read(stamp_path(interpreter.platlib))
-    looker = _Looker(request, report, stamp)
+    looker = _Looker(request, audit, stamp)
     with ThreadPoolExecutor(_TRIALS, thread_name_prefix="trial") as pool:
         standings = tuple(pool.map(looker.look, wanted))
     return Survey(
         request=request,
         recipes=recipes,
         requirements=requirements,
-        tree=tree,
-        report=report,
         stamp=stamp,
         standings=standings,
     )
+
+
+class _Audit:
+    """The static audit, made when it is first asked for: a forced install asks for none."""
+
+    def __init__(self, request: RebuildRequest, recipes: Mapping[str, Recipe]) -> None:
+        self._request = request
+        self._recipes = recipes
+        self._guard = threading.RLock()
+
+    @cached_property
+    def tree(self) -> Tree:
+        """What the interpreter would search."""
+        return scan(self._request.interpreter)
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the audit has to say of it."""
+        with self._guard:
+            if (known := self.__dict__.get("findings")) is not None:
+                return known  # type: ignore[no-any-return]
+            interpreter = self._request.interpreter
+            again = f" --python {interpreter.executable}"
+            report = examine(
+                self.tree, interpreter.target, self._recipes, host=interpreter, again=again
+            )
+            return report.findings
 
 
 @dataclass(slots=True)
@@ -92,7 +117,7 @@ class _Looker:
     """Looks at one driver after the other."""
 
     request: RebuildRequest
-    report: Report
+    audit: _Audit
     stamp: Stamp | None
 
     def look(self, wanted: Wanted) -> Standing:
@@ -106,6 +131,15 @@ class _Looker:
         if not installed:
             why = "it is not installed"
             return Standing(wanted=wanted, state=_state(wanted, (), why=why), installed=())
+        choices = self.request.choices
+        if (
+            choices.force
+            or choices.from_source
+            or not allows(wanted.versions, installed[0].version)
+        ):
+            # It is replaced whatever it is worth: nothing is gained by trying it.
+            state = _state(wanted, installed, healthy=True, why="it is installed")
+            return Standing(wanted=wanted, state=state, installed=installed)
         due = self._due(wanted)
         if due is not None:
             why = f"{due.cause}: {due.evidence}"
@@ -139,7 +173,7 @@ class _Looker:
 
     def _due(self, wanted: Wanted) -> Finding | None:
         """The finding that makes a rebuild due; None when the audit has nothing against it."""
-        for finding in self.report.findings:
+        for finding in self.audit.findings:
             if normalized(finding.distribution) != wanted.distribution:
                 continue
             if finding.cause is Cause.SHADOWED:
