@@ -64,18 +64,18 @@ def _explanation(ranked: list[Match], text: str) -> Explanation:
 
 def _worded(match: Match) -> str:
     """The rule's explanation with what the pattern took filled in."""
-    words = {
-        name: match.named.get(name) or match.named.get(f"{name}2") or ""
-        for name in (
-            "path library symbol need found module package tool header plugin host id requirement "
-            "wheel backend why word name arch"
-        ).split()
-    }
+    words = {name: match.named.get(name) or match.named.get(f"{name}2") or "" for name in _NAMES}
     text = match.rule.explanation
     for name, word in words.items():
         text = text.replace(f"{{{name}}}", word or _STANDING_IN.get(name, ""))
     return text.replace(" ()", "").replace(" .", ".").replace("  ", " ")
 
+
+_NAMES = (
+    "path", "library", "symbol", "need", "found", "module", "package", "tool", "header", "plugin",
+    "host", "id", "requirement", "wheel", "backend", "why", "word", "name", "arch",
+)  # fmt: skip
+"""What a pattern's groups may be called."""
 
 _STANDING_IN = {
     "tool": "the tool it needs",

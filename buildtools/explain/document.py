@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from buildtools.explain.reading import RawLine
 
 _ESCAPES = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]|[\x00-\x08\x0b-\x1f\x7f]"
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]"
+    r"|[\x00-\x08\x0b-\x1f\x7f]"
 )
 _QUOTES = str.maketrans({
     "\u2018": "'", "\u2019": "'", "`": "'", "\u201c": '"', "\u201d": '"', "\u00b4": "'",
@@ -19,7 +20,7 @@ _QUOTES = str.maketrans({
 
 _PREFIX = re.compile(
     r"""(?x) ^ (?:
-      \s+ | [>│|]\s? | ╰─>\s? | ×\s
+      \s+ | [>│|]\s? | ╰─>\s? | \xd7\s
     | \#\d+\s+\d+\.\d+\s            # BuildKit: step and seconds
     | \#\d+\s
     | \d+\.\d{2,}\s                 # BuildKit's summary: seconds
@@ -61,11 +62,16 @@ _SAYINGS = (
         "No space left on device",
     ),
     (
-        re.compile(r"Kommando nicht gefunden|commande introuvable|no se encontró la orden|未找到命令"),
+        re.compile(
+            r"Kommando nicht gefunden|commande introuvable|no se encontró la orden|未找到命令"
+        ),
         "command not found",
     ),
     (
-        re.compile(r"kann Objektdatei nicht öffnen|无法打开共享对象文件|не удалось открыть общий объект"),
+        re.compile(
+            r"kann Objektdatei nicht öffnen|无法打开共享对象文件"
+            r"|не удалось открыть общий объект"
+        ),
         "cannot open shared object file",
     ),
 )  # fmt: skip

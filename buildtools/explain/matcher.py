@@ -83,16 +83,25 @@ def search(pattern: Pattern, document: Document, more: int = 0) -> Iterator[re.M
 
     In a document whose line ends were taken out a match must run over a line's end, and not far.
     """
-    if not pattern.anchor:
+    if not pattern.anchors:
         yield from _plain(pattern, document, 0, len(document.text))
         return
-    at = document.lower.find(pattern.anchor)
-    tried = 0
-    while at >= 0 and tried < HITS_LOOKED_AT:
-        tried += 1
-        start, end = _window(document, at, more)
+    for start, end in _windows(pattern, document, more):
         yield from _plain(pattern, document, start, end)
-        at = document.lower.find(pattern.anchor, max(end, at + 1))
+
+
+def _windows(pattern: Pattern, document: Document, more: int) -> list[tuple[int, int]]:
+    """Where to try a pattern, in the text's order: around each of its anchors' places."""
+    found: set[tuple[int, int]] = set()
+    for anchor in pattern.anchors:
+        at = document.lower.find(anchor)
+        tried = 0
+        while at >= 0 and tried < HITS_LOOKED_AT:
+            tried += 1
+            start, end = _window(document, at, more)
+            found.add((start, end))
+            at = document.lower.find(anchor, max(end, at + 1))
+    return sorted(found)
 
 
 def _window(document: Document, at: int, more: int) -> tuple[int, int]:

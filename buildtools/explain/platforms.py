@@ -1,4 +1,4 @@
-"""Which system, and which service, a text comes from: read from the text, never from this machine."""
+"""Which system and service a text comes from: read from the text, never from this machine."""
 
 from __future__ import annotations
 
@@ -38,46 +38,48 @@ class Place:
     arm: bool
 
 
-_HOSTS = (
-    (Host.RENDER, r"/opt/render/|render\.com|==> (?:Build failed|Running build command|Cloning from)"),
-    (Host.HEROKU, r"/app/\.heroku|remote: +-----> |heroku\[|app\[(?:web|worker)\.\d"),
-    (Host.LAMBDA, r"/var/task/|START RequestId|Runtime\.ImportModuleError|/var/lang/"),
-    (
-        Host.DOCKER,
+_HOSTS = {
+    Host.RENDER: (
+        r"/opt/render/|render\.com"
+        r"|==> (?:Build failed|Running build command|Cloning from)"
+    ),
+    Host.HEROKU: r"/app/\.heroku|remote: +-----> |heroku\[|app\[(?:web|worker)\.\d",
+    Host.LAMBDA: r"/var/task/|START RequestId|Runtime\.ImportModuleError|/var/lang/",
+    Host.DOCKER: (
         r"^#\d+ \d+\.\d+ |returned a non-zero code: \d+|did not complete successfully: exit code"
-        r"|Dockerfile|docker[ -]|/\.dockerenv|^\s*[\w.-]+[-_]\d+\s+\| |/usr/src/app/",
+        r"|Dockerfile|docker[ -]|/\.dockerenv|^\s*[\w.-]+[-_]\d+\s+\| |/usr/src/app/"
     ),
-)  # fmt: skip
+}
 
-_FAMILIES = (
-    (
-        Family.WINDOWS,
-        r"[A-Z]:\\|\bwin32\b|win_amd64|win-amd64|\.dll\b|\.pyd\b|MSVC|vcvarsall|Visual C\+\+|DLL load failed",
+_FAMILIES = {
+    Family.WINDOWS: (
+        r"[A-Z]:\\|\bwin32\b|win_amd64|win-amd64|\.dll\b|\.pyd\b|MSVC|vcvarsall|Visual C\+\+"
+        r"|DLL load failed"
     ),
-    (
-        Family.ALPINE,
-        r"\balpine\b|\bapk (?:add|update|--)|musl|Error relocating|Error loading shared library",
+    Family.ALPINE: (
+        r"\balpine\b|\bapk (?:add|update|--)|musl|Error relocating|Error loading shared library"
     ),
-    (
-        Family.MACOS,
+    Family.MACOS: (
         r"\.dylib\b|/opt/homebrew|\bdarwin\b|macosx[-_]|/Users/\w|dlopen\(.*0x000|\bclang: error"
-        r"|mach-o|xcrun|/usr/local/Cellar|\bDarwin\b|\bbrew install\b",
+        r"|mach-o|xcrun|/usr/local/Cellar|\bDarwin\b|\bbrew install\b"
     ),
-    (
-        Family.FEDORA,
-        r"\b(?:dnf|yum) install|Red Hat|CentOS|Fedora|amzn|Amazon Linux|\.el[6-9]\b|\.fc\d\d\b|/usr/lib64/|/lib64/lib",
+    Family.FEDORA: (
+        r"\b(?:dnf|yum) install|Red Hat|CentOS|Fedora|amzn|Amazon Linux|\.el[6-9]\b|\.fc\d\d\b"
+        r"|/usr/lib64/|/lib64/lib"
     ),
-    (
-        Family.DEBIAN,
+    Family.DEBIAN: (
         r"\bapt(?:-get)? (?:install|update)|x86_64-linux-gnu|aarch64-linux-gnu|dist-packages"
         r"|\b[Uu]buntu\b|\b[Dd]ebian\b|/bin/sh: \d+: |\.deb\b|raspbian|\bbookworm\b|\bbullseye\b"
-        r"|externally managed",
+        r"|externally managed"
     ),
-    (Family.LINUX, r"/home/\w|/root/|\blinux\b|manylinux|/usr/lib/|\.so\.\d|\.so:|/app/|/var/|/opt/"),
-)  # fmt: skip
+    Family.LINUX: (
+        r"/home/\w|/root/|\blinux\b|manylinux|/usr/lib/|\.so\.\d|\.so:|/app/|/var/|/opt/"
+    ),
+}
+"""The words that give a family away; the first family that has one counts."""
 
-_COMPILED_HOSTS = tuple((host, re.compile(text, re.MULTILINE)) for host, text in _HOSTS)
-_COMPILED_FAMILIES = tuple((family, re.compile(text)) for family, text in _FAMILIES)
+_COMPILED_HOSTS = tuple((host, re.compile(text, re.MULTILINE)) for host, text in _HOSTS.items())
+_COMPILED_FAMILIES = tuple((family, re.compile(text)) for family, text in _FAMILIES.items())
 _ARM = re.compile(r"aarch64|arm64")
 _LOOKED_AT = 128 << 10
 

@@ -16,10 +16,7 @@ _FULL_WEIGHT = 0.5
 _UNNAMED_MOST = 0.75
 
 _BUILD_NOISE = frozenset(
-    cause
-    for cause in Cause
-    if cause
-    in {
+    {
         Cause.MISSING_COMPILER,
         Cause.MISSING_PYTHON_HEADERS,
         Cause.MISSING_PKG_CONFIG,
@@ -110,6 +107,7 @@ BRINGS_ABOUT: Mapping[Cause, frozenset[Cause]] = {
             Cause.CORRUPT_BINARY,
             Cause.PURE_FALLBACK,
             Cause.UNSUPPORTED_WHEEL,
+            Cause.LIBC_MISMATCH,
         }
     ),
     Cause.LIBC_MISMATCH: frozenset(
@@ -161,17 +159,16 @@ def _is_effect(match: Match, best: Mapping[Cause, Match]) -> bool:
     return any(
         cause in BRINGS_ABOUT.get(other, ())
         and found.confidence >= min(_FULL_WEIGHT, match.confidence)
-        and cause not in _causes_of(other, best, match)
+        and not _is_mutual_and_surer(match, found)
         for other, found in best.items()
         if other is not cause
     )
 
 
-def _causes_of(other: Cause, best: Mapping[Cause, Match], match: Match) -> frozenset[Cause]:
-    """The cause itself when the two bring each other about and it is the surer one."""
-    mutual = other in BRINGS_ABOUT.get(match.rule.cause, ())
-    surer = match.confidence > best[other].confidence
-    return frozenset({match.rule.cause}) if mutual and surer else frozenset()
+def _is_mutual_and_surer(match: Match, other: Match) -> bool:
+    """Whether the two bring each other about and ``match`` is the surer one."""
+    mutual = other.rule.cause in BRINGS_ABOUT.get(match.rule.cause, ())
+    return mutual and match.confidence > other.confidence
 
 
 def sureness(ranked: Sequence[Match]) -> float:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import IO
 
 CHUNK_BYTES = 1 << 20
-WHOLE_BYTES = 1 << 20
+WHOLE_BYTES = 192 << 10
 """Up to this size a text is kept whole."""
-KEPT_BYTES = 512 << 10
+KEPT_BYTES = 96 << 10
 """Of a longer one, this much is kept from the front and as much from the end."""
 LONGEST_LINE = 16 << 10
 BEFORE, AFTER = 4, 8
@@ -26,56 +26,24 @@ EDGE_LINES = 150
 """First and last lines kept whatever they say: they tell the platform."""
 _REMEMBERED = 60_000
 
-_HINTS = tuple(
+_TELLING = tuple(
     word.encode()
     for word in (
-        "rror",
-        "RROR",
-        "ailed",
-        "FAIL",
-        "annot",
-        "an't",
-        "not found",
-        "No such",
-        "no such",
-        "Could not",
-        "could not",
-        "o module",
-        "atal",
-        "FATAL",
-        "xception",
-        "illed",
-        "efused",
-        "undefined",
-        "Unable",
-        "No space",
-        "NoBrokers",
-        "NOAUTH",
-        "WRONGPASS",
-        "LEADER",
-        "COORDINATOR",
-        "required",
-        "requires",
-        "not available",
-        "unavailable",
-        "mismatch",
-        "MISMATCH",
-        "not match",
-        "incompatible",
-        "invalid",
-        "not supported",
-        "unsupported",
-        "emory",
-        "isconnected",
-        "Retrying",
-        "xternally",
-        "out of",
-        "Failed",
-        "invalid ELF",
-        "SIGKILL",
+        "annot", "an't", "not ", "o such", "o module", "illed", "efused", "ndefined", "nable to",
+        "o space", "NoBrokers", "NOAUTH", "WRONGPASS", "LEADER", "COORDINATOR", "eader ",
+        "oordinator", "equire", "navailable", "mismatch", "MISMATCH", "ncompatible", "nvalid",
+        "nsupported", "emory", "isconnected", "Retrying", "xternally", "out of", "SIGKILL",
+        "ENOSPC", "esolve", "NodeExists", "nconsistent", "too short", "runcated",
     )
-)
-"""A line of failure has one of these in it; ``tests/unit/explain`` holds every rule to that."""
+)  # fmt: skip
+"""A line that names a cause has one of these in it."""
+
+_GENERAL = (b"rror", b"RROR", b"ailed", b"FAIL", b"xception", b"atal", b"FATAL")
+"""Words of any failure: looked at while they are rare."""
+_RARE = 500
+_MANY = 4000
+"""So many lines of one block, unlike each other, may hold a general and a telling word; a word
+that more of them hold tells nothing there."""
 
 _SAME = b"0123456789abcdef"
 """Bytes in which two lines may differ and still say the same."""
@@ -142,6 +110,7 @@ class _Kept:
         if line.number <= self._last:
             return
         self._last = line.number
+        line = RawLine(number=line.number, data=line.data[:LONGEST_LINE])
         size = len(line.data)
         if self._front_bytes + size <= KEPT_BYTES:
             self._front.append(line)
@@ -159,61 +128,79 @@ class _Kept:
 def _sift(pieces: Iterator[bytes]) -> tuple[RawLine, ...]:
     kept = _Kept()
     seen: set[bytes] = set()
-    carry = b""
-    number = 1
-    owed = 0
-    lines: list[bytes] = []
     before: list[bytes] = []
-    for piece in pieces:
-        block = carry + piece
-        cut = block.rfind(b"\n") + 1
-        if not cut and len(block) < (CHUNK_BYTES << 1):
-            carry = block
-            continue
-        cut = cut or len(block)
-        block, carry = block[:cut], block[cut:]
-        lines = block.split(b"\n")
-        if block.endswith(b"\n"):
-            lines.pop()
-        owed = _take(kept, seen, before, lines, number, owed)
-        number += len(lines)
-        before = lines[-EDGE_LINES:]
-    ending = [*before, *([carry] if carry else [])]
-    start = number - len(before)
-    for offset, data in enumerate(ending[-EDGE_LINES:], len(ending) - len(ending[-EDGE_LINES:])):
-        kept.add(RawLine(number=start + offset, data=data[:LONGEST_LINE]))
+    number, owed = 1, 0
+    for block in _whole_lines(pieces):
+        count = block.count(b"\n") + 1
+        wanted, owed = _wanted(_failures(seen, block), owed, len(before), count)
+        if number == 1:
+            wanted.update(range(min(EDGE_LINES, count)))
+        if wanted:
+            lines = block.split(b"\n")
+            for at in sorted(wanted):
+                kept.add(RawLine(number=number + at, data=lines[at] if at >= 0 else before[at]))
+        number += count
+        tail = block.rsplit(b"\n", EDGE_LINES)
+        before = tail[1:] if len(tail) > EDGE_LINES else tail
+    for at, data in enumerate(before, number - len(before)):
+        kept.add(RawLine(number=at, data=data))
     return kept.lines()
 
 
-def _take(
-    kept: _Kept, seen: set[bytes], before: list[bytes], lines: list[bytes], number: int, owed: int
-) -> int:
-    """Keep what matters of one block of lines; gives how many of the next block's are owed."""
-    wanted = set(range(min(owed, len(lines))))
-    if number == 1:
-        wanted.update(range(min(EDGE_LINES, len(lines))))
-    left = owed - len(lines)
-    for at in _failures(seen, lines):
-        wanted.update(range(max(at - BEFORE, -len(before)), min(at + AFTER + 1, len(lines))))
-        left = max(left, at + AFTER + 1 - len(lines))
-    for at in sorted(wanted):
-        data = lines[at] if at >= 0 else before[at]
-        kept.add(RawLine(number=number + at, data=data[:LONGEST_LINE]))
-    return max(left, 0)
+def _whole_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The text in blocks that end with a line, without that line's end; a giant line is cut."""
+    carry = b""
+    for piece in pieces:
+        block = carry + piece
+        cut = block.rfind(b"\n")
+        if cut < 0 and len(block) < (CHUNK_BYTES << 1):
+            carry = block
+            continue
+        yield block[:cut] if cut >= 0 else block
+        carry = block[cut + 1 :] if cut >= 0 else b""
+    if carry:
+        yield carry
 
 
-def _failures(seen: set[bytes], lines: list[bytes]) -> list[int]:
-    """Positions of the lines of failure whose like was not seen before."""
-    keys = b"\n".join(lines).translate(None, _SAME).split(b"\n")
-    positions = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
-    fresh = sorted(positions[key] for key in positions.keys() - seen)
-    if len(seen) < _REMEMBERED:
-        seen.update(positions)
-    joined = b"\n".join(lines[at] for at in fresh)
-    if not joined:
+def _wanted(failures: list[int], owed: int, before: int, count: int) -> tuple[set[int], int]:
+    """The positions to keep of one block of lines, and how many of the next block's are owed.
+
+    Negative positions are lines of the block before, counted from its end.
+    """
+    wanted = set(range(min(owed, count)))
+    left = owed - count
+    for at in failures:
+        wanted.update(range(max(at - BEFORE, -before), min(at + AFTER + 1, count)))
+        left = max(left, at + AFTER + 1 - count)
+    return wanted, max(left, 0)
+
+
+def _failures(seen: set[bytes], block: bytes) -> list[int]:
+    """Positions of the lines of failure in a block whose like was not seen before."""
+    keys = block.translate(None, _SAME).split(b"\n")
+    fresh = set(keys) - seen
+    if not fresh:
         return []
+    if len(seen) < _REMEMBERED:
+        seen |= fresh
+    lines = block.split(b"\n")
+    if len(fresh) < len(keys) >> 1:
+        firsts: dict[bytes, int] = {}
+        for at, key in enumerate(keys):
+            if key in fresh:
+                firsts.setdefault(key, at)
+        places = list(firsts.values())
+    else:
+        places = list(range(len(lines)))
+    return _with_hints(lines, places)
+
+
+def _with_hints(lines: list[bytes], places: list[int]) -> list[int]:
+    """Which of the lines at these positions hold a word of failure."""
+    joined = b"\n".join([lines[at] for at in places])
     found: set[int] = set()
-    for hint in _HINTS:
-        if hint in joined:
-            found.update(at for at in fresh if at not in found and hint in lines[at])
+    for words, most in ((_TELLING, _MANY), (_GENERAL, _RARE)):
+        for word in words:
+            if word in joined and joined.count(word) <= most:
+                found.update([at for at in places if word in lines[at]])
     return sorted(found)

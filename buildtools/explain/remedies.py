@@ -13,21 +13,36 @@ from buildtools.findings import Cause
 
 _DRIVERS = (
     ("mysql-connector-python", r"mysql[.-]connector|_mysql_connector|CMySQL"),
-    ("mysqlclient", r"mysqlclient(?!\.|_|\.so)\b(?!-dev)|MySQLdb|_mysql\.c|MySQL-python|\b_mysql\b"),
+    (
+        "mysqlclient",
+        r"mysqlclient(?!\.|_|\.so)\b(?!-dev)|MySQLdb|_mysql\.c|MySQL-python|\b_mysql\b",
+    ),
     ("pysqlite3", r"pysqlite[23]"),
     ("apsw", r"\bapsw\b"),
-    ("mariadb", r"site-packages/mariadb|mariadb-1\.\d|import mariadb|install mariadb\b|No module named 'mariadb"),
+    (
+        "mariadb",
+        (
+            r"site-packages/mariadb|mariadb-1\.\d|import mariadb|install mariadb\b"
+            r"|No module named 'mariadb"
+        ),
+    ),
     ("asyncmy", r"\basyncmy\b"),
     ("PyMySQL", r"\bpymysql\b"),
-)  # fmt: skip
+)
 """This project's drivers, by the words that betray them; the first one found counts."""
 
 _OTHERS = (
-    re.compile(r"(?:Failed building wheel for|No matching distribution found for|Building wheel for|requirement) ([A-Za-z][\w.-]+)"),
+    re.compile(
+        r"(?:Failed building wheel for|No matching distribution found for|Building wheel for"
+        r"|requirement) ([A-Za-z][\w.-]+)"
+    ),
     re.compile(r"/(?:site|dist)-packages/([A-Za-z]\w+)/[^\s'\"]*\.so"),
     re.compile(r"pip3? install (?:-\S+ )*([A-Za-z][\w.-]+)"),
 )  # fmt: skip
-_ADDON = re.compile(r"node_modules[/\\]((?:@[\w.-]+[/\\])?[\w.-]+)[/\\](?:build|lib[/\\]binding|prebuilds|compiled|src|deps)")  # fmt: skip
+_ADDON = re.compile(
+    r"node_modules[/\\]((?:@[\w.-]+[/\\])?[\w.-]+)[/\\]"
+    r"(?:build|lib[/\\]binding|prebuilds|compiled|src|deps)"
+)
 _NODE = re.compile(
     r"node_modules|npm (?:ERR!|error|install)|gyp (?:ERR!|info)|node:internal|\.node\b"
 )

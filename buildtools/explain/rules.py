@@ -15,21 +15,21 @@ from importlib.resources import files
 from typing import Any
 
 from buildtools.errors import CannotLookError
+from buildtools.explain.anchors import anchors_of
 from buildtools.findings import Cause
 
 _KEYS = frozenset(
-    "id cause confidence source any where unless lines fading explanation remedy commands".split()
+    {"id", "cause", "confidence", "source", "any", "where", "unless", "lines", "fading"}
+    | {"explanation", "remedy", "commands"}
 )
-_SHORTEST_ANCHOR = 4
-_META = frozenset("\\.[](){}|^$*+?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
-    """One expression and a literal that every text it matches holds, in lower case; may be empty."""
+    """One expression, and literals in lower case of which each match holds one; may be none."""
 
     expression: re.Pattern[str]
-    anchor: str
+    anchors: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +56,9 @@ class Rule:
 
 
 def compile_pattern(text: str) -> Pattern:
-    """A rule's expression compiled, and its anchor."""
+    """A rule's expression compiled, and its anchors."""
     expression = re.compile(_with_blanks(text), re.IGNORECASE | re.MULTILINE)
-    return Pattern(expression=expression, anchor=anchor_of(text))
+    return Pattern(expression=expression, anchors=anchors_of(text))
 
 
 def _with_blanks(text: str) -> str:
@@ -78,46 +78,12 @@ def _with_blanks(text: str) -> str:
     return "".join(made)
 
 
-def anchor_of(text: str) -> str:
-    """The longest literal, in lower case, that every match of an expression must hold.
-
-    Empty when there is none of use, as in an expression with a choice at its top.
-    """
-    runs: list[str] = [""]
-    depth = 0
-    at = 0
-    while at < len(text):
-        char = text[at]
-        if char == "\\":
-            literal = text[at + 1] if not text[at + 1].isalnum() else ""
-            at += 2
-        elif char == "[":
-            end = text.index("]", at + 2)
-            literal, at = "", end + 1
-        elif char in "()":
-            depth += 1 if char == "(" else -1
-            literal, at = "", at + 1
-        else:
-            if char == "|" and depth == 0:
-                return ""
-            literal = "" if char in _META or char == " " else char
-            at += 1
-        optional = at < len(text) and text[at] in "?*{"
-        if depth == 0 and literal and not optional:
-            runs[-1] += literal
-        else:
-            runs.append("")
-    best = max(runs, key=len).lower()
-    return best if len(best) >= _SHORTEST_ANCHOR else ""
-
-
 @cache
 def load_rules() -> tuple[Rule, ...]:
     """Every rule that ships with the package, in the files' order."""
     rules: list[Rule] = []
     for name in ("loading", "building", "stack", "unnamed"):
-        for entry in load_data(f"rules/{name}.yaml"):
-            rules.append(_rule(entry, name))
+        rules += [_rule(entry, name) for entry in load_data(f"rules/{name}.yaml")]
     ids = [rule.id for rule in rules]
     for rule_id in ids:
         if ids.count(rule_id) > 1:

@@ -1,0 +1,81 @@
+"""How long ``explain`` takes over a log of 50 MB, and how much memory: three kinds of log.
+
+Run: ``python benchmarks/bench_explain.py [megabytes]``. Each kind runs in a process of its own, so
+that one's memory is not another's. Times include starting Python and reading the rules.
+"""
+
+from __future__ import annotations
+
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+CAUSE = b"ImportError: libmariadb.so.3: cannot open shared object file: No such file or directory\n"
+_MEASURE = """
+import sys
+from buildtools.explain import explain
+with open(sys.argv[1], "rb") as stream:
+    print(explain(stream).cause)
+"""
+
+
+def repeating() -> Iterator[bytes]:
+    """A service's log: the same few sentences, other numbers."""
+    for count in range(10**9):
+        yield b"2026-11-22T04:36:%02d INFO [worker-%d] processed batch of %d records\n" % (
+            count % 60,
+            count % 7,
+            count,
+        )
+
+
+def failing() -> Iterator[bytes]:
+    """Every line says "error", none says why."""
+    for count in range(10**9):
+        yield b"[%d] ERROR request failed: upstream returned an error for id %x\n" % (count, count)
+
+
+def unlike() -> Iterator[bytes]:
+    """No two lines alike, and each with a word of failure."""
+    pick = random.Random(7)  # noqa: S311 - words for a log, no secret
+    letters = "ghijklmnopqrstuvwxyz"
+    while True:
+        yield f"{''.join(pick.choices(letters, k=60))} error {pick.choice(letters)}\n".encode()
+
+
+def write_log(path: Path, lines: Iterator[bytes], size: int) -> None:
+    """A log of ``size`` bytes with the cause once, in its middle."""
+    with path.open("wb") as stream:
+        while stream.tell() < size // 2:
+            stream.write(next(lines))
+        stream.write(CAUSE)
+        while stream.tell() < size:
+            stream.write(next(lines))
+
+
+def main() -> None:
+    """Measure and print each kind."""
+    size = int(sys.argv[1] if len(sys.argv) > 1 else 50) << 20
+    with tempfile.TemporaryDirectory() as folder:
+        for lines in (repeating, failing, unlike):
+            path = Path(folder) / f"{lines.__name__}.log"
+            write_log(path, lines(), size)
+            started = time.perf_counter()
+            said = subprocess.run(
+                [sys.executable, "-c", _MEASURE, str(path)],
+                check=True,
+                capture_output=True,
+                text=True,
+            ).stdout.strip()
+            seconds = time.perf_counter() - started
+            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+            print(f"{lines.__name__:10} {size >> 20} MB  {seconds:5.2f} s  {peak:6.1f} MB  {said}")
+
+
+if __name__ == "__main__":
+    main()
