@@ -103,24 +103,31 @@ class Apt:
         missing = set(re.findall(r"The repository '\S+ (\S+) Release' does not have", text))
         if not missing or self.release in missing:
             return done
-        path = self.root / "sources.sources"
-        kept = [
-            stanza
-            for stanza in (
-                re.sub(
-                    r"(?m)^Suites: (.*)$",
-                    lambda found: (
-                        "Suites: "
-                        + " ".join(suite for suite in found[1].split() if suite not in missing)
-                    ),
-                    stanza,
-                )
-                for stanza in path.read_text(encoding="utf-8").strip().split("\n\n")
-            )
-            if not re.search(r"(?m)^Suites: *$", stanza)
-        ]
-        path.write_text("\n\n".join(kept) + "\n", encoding="utf-8")
+        self._drop(missing)
         return self._run("apt-get", ["update", "-o", "APT::Update::Error-Mode=any"])
+
+    def without_gone_pockets(self, error: AcquireError) -> tuple[str, ...]:
+        """Drop the pockets whose packages the mirror lists and no longer holds; gives their names.
+
+        Mirrors move the security pocket of a release past its end of life away, first its files.
+        """
+        gone = set(re.findall(r"Err:\d+ \S+ (\S+?)/main ", error.why)) - {self.release}
+        if gone:
+            self._drop(gone)
+            self.update(force=True)
+        return tuple(sorted(gone))
+
+    def _drop(self, suites: set[str]) -> None:
+        """Take suites out of the private sources."""
+
+        def kept(found: re.Match[str]) -> str:
+            return "Suites: " + " ".join(word for word in found[1].split() if word not in suites)
+
+        path = self.root / "sources.sources"
+        stanzas = path.read_text(encoding="utf-8").strip().split("\n\n")
+        left = [re.sub(r"(?m)^Suites: (.*)$", kept, stanza) for stanza in stanzas]
+        with_suites = [stanza for stanza in left if not re.search(r"(?m)^Suites: *$", stanza)]
+        path.write_text("\n\n".join(with_suites) + "\n", encoding="utf-8")
 
     def closure(self, names: Sequence[str]) -> tuple[Package, ...]:
         """The packages and everything that they depend on, with the versions that apt would take.

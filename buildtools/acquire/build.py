@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from buildtools.acquire.caching import appearing, safe_name, workroom
@@ -87,7 +87,8 @@ def _build_one(request: WheelRequest, recipe: Recipe, tools: Tools, way: Backend
         _check(request, recipe, raw, log)
         final = repair(raw, request, recipe, toolchain.libraries, tools=tools, room=room)
         kept = _keep(final, log)
-    return describe(kept, source="sdist", backend=way, log=kept.with_suffix(".log"))
+    acquired = describe(kept, source="sdist", backend=way, log=kept.with_suffix(".log"))
+    return replace(acquired, notes=toolchain.notes)
 
 
 def _log_path(request: WheelRequest, tools: Tools, way: Backend) -> Path:

@@ -12,10 +12,12 @@ from pathlib import Path
 from buildtools.acquire.licences import Bundled, write_papers
 from buildtools.acquire.request import AcquireError, WheelRequest
 from buildtools.acquire.tools import Tools
-from buildtools.acquire.wheelfiles import pack, unpack
+from buildtools.acquire.wheelfiles import dist_info, native_files, pack, unpack
+from buildtools.binaries import read_binary
 from buildtools.findings import Cause
 from buildtools.processes import clean_environment, run
 from buildtools.recipes import Recipe
+from buildtools.targets import LibCFamily
 
 PLUGIN_FOLDER = "_client_plugins"
 """Below the driver's own package, so that package and plugins are swapped in as one."""
@@ -32,6 +34,7 @@ LOGIN_PLUGINS = frozenset(
 )
 """Connector/C's plugins that log a user in and need nothing but a crypto library."""
 
+_MUSL_LIBC = re.compile(r"libc\.so|libc\.musl-\w+\.so\.1")
 _REPAIR_SECONDS = 300.0
 _RUN_REPAIRWHEEL = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); from repairwheel.__main__ import main; main()"
@@ -72,14 +75,18 @@ def repair(
     unpack(wheel, tree)
     if libraries.plugins is not None and recipe.build is not None and recipe.build.plugins:
         _add_plugins(tree, recipe, libraries.plugins, recipe.build.plugins.environment)
-    prepared = room / "prepared" / wheel.name
-    prepared.parent.mkdir()
-    pack(tree, prepared)
-    repaired = _run_repairwheel(prepared, request, libraries, tools, room)
-    final_tree = room / "repaired-tree"
-    unpack(repaired, final_tree)
+    libc = request.target.libc
+    if libc is not None and libc.family is LibCFamily.MUSL:
+        final_tree, name = tree, name_for_musl(tree, wheel.name, request)
+    else:
+        prepared = room / "prepared" / wheel.name
+        prepared.parent.mkdir()
+        pack(tree, prepared)
+        repaired = _run_repairwheel(prepared, request, libraries, tools, room)
+        final_tree, name = room / "repaired-tree", repaired.name
+        unpack(repaired, final_tree)
     write_papers(final_tree, request, libraries.static, libraries.owners, tools.versions())
-    final = room / "final" / repaired.name
+    final = room / "final" / name
     final.parent.mkdir()
     pack(final_tree, final)
     return final
@@ -141,6 +148,31 @@ def with_plugin_folder(source: str, environment: str) -> str:
         "del _os\n"
     )
     return "".join([*lines[:line], added, *lines[line:]])
+
+
+def name_for_musl(tree: Path, name: str, request: WheelRequest) -> str:
+    """Write the musllinux tag into an unpacked wheel; gives the file name that goes with it.
+
+    musl has no symbol versions, so no tool can read a floor out of a module: musl 1.2 is what zig
+    links against (PEP 656). Raises :class:`AcquireError` when a module needs more than the libc.
+    """
+    for path in native_files(tree):
+        with path.open("rb") as stream:
+            needed = read_binary(stream).slices[0].needed
+        foreign = [soname for soname in needed if not _MUSL_LIBC.fullmatch(soname)]
+        if foreign:
+            raise AcquireError(
+                f"{path.name} needs libraries that cannot be bundled for musl yet",
+                cause=Cause.MISSING_LINK_LIBRARY,
+                where=request.place.spec,
+                why=", ".join(foreign),
+            )
+    plain = f"linux_{request.target.arch}"
+    tag = f"musllinux_1_2_{request.target.arch}"
+    about = dist_info(tree) / "WHEEL"
+    text = about.read_text(encoding="utf-8")
+    about.write_text(re.sub(rf"(?m)^(Tag: .*-){plain}$", rf"\1{tag}", text), encoding="utf-8")
+    return re.sub(rf"-{plain}\.whl$", f"-{tag}.whl", name)
 
 
 def _run_repairwheel(

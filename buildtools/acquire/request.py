@@ -149,7 +149,8 @@ class AcquiredWheel:
     """A wheel on disk, whole, with where it came from.
 
     ``tags`` are its tag triples (``cp311-cp311-manylinux_2_34_x86_64``); ``bundled`` the sonames of
-    the libraries inside; ``log`` the build's log, None for a fetched wheel.
+    the libraries inside; ``log`` the build's log, None for a fetched wheel; ``notes`` what
+    its user should know, such as a bundled library that is past its end of life.
     """
 
     path: Path
@@ -161,3 +162,4 @@ class AcquiredWheel:
     backend: Backend
     bundled: tuple[str, ...] = ()
     log: Path | None = None
+    notes: tuple[str, ...] = ()

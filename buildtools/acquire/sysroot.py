@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from buildtools.acquire.apt import DEBIAN_ARCHITECTURES, MULTIARCH, Apt, Package, open_apt
+from buildtools.acquire.apt import DEBIAN_ARCHITECTURES, MULTIARCH, Apt, Package, codename, open_apt
 from buildtools.acquire.caching import appearing, is_whole, locked, made_once, safe_name, workroom
 from buildtools.acquire.debfile import unpack_deb
 from buildtools.acquire.request import AcquireError
@@ -21,6 +21,7 @@ _FRESH_SECONDS = 24 * 3600.0
 NOT_BUNDLED = frozenset(
     {
         "debconf",
+        "dpkg",
         "libc-bin",
         "libc6",
         "libcrypt1",
@@ -29,6 +30,7 @@ NOT_BUNDLED = frozenset(
         "mariadb-common",
         "mysql-common",
         "perl-base",
+        "tar",
     }
 )
 """Packages that a closure names and no sysroot needs: the C library comes with the compiler."""
@@ -79,9 +81,32 @@ class Sysroot:
         return path if path.is_file() else None
 
 
-def no_packages(tools: Tools, what: str) -> AcquireError:
+OLD_RELEASES: Mapping[str, str] = {
+    "bullseye": "the libraries are Debian bullseye's: its OpenSSL 1.1.1 is past its end of life; "
+    "keep this wheel to yourself, and do not publish it",
+    "focal": "the libraries are Ubuntu focal's: its OpenSSL 1.1.1 is past its end of life; keep "
+    "this wheel to yourself, and do not publish it",
+}
+"""What must be said of a wheel that bundles an old release's libraries."""
+
+_BY_AGE: Mapping[str, tuple[str, ...]] = {
+    "debian": ("sid", "forky", "trixie", "bookworm", "bullseye"),
+    "ubuntu": ("resolute", "questing", "plucky", "noble", "jammy", "focal"),
+}
+"""Releases, newest first."""
+
+
+def older_releases() -> tuple[str, ...]:
+    """The releases of the machine's own archive that are older than its own, newest first."""
+    machine = codename()
+    if machine is None:
+        return ()
+    releases = _BY_AGE[machine[0]]
+    return releases[releases.index(machine[1]) + 1 :] if machine[1] in releases else ()
+
+
+def no_packages(what: str) -> AcquireError:
     """The error for a machine whose packages cannot be had without root."""
-    del tools
     return AcquireError(
         f"{what} cannot be had on this machine",
         cause=Cause.MISSING_CLIENT_HEADERS,
@@ -102,7 +127,7 @@ def make_sysroot(
     """
     apt = open_apt(tools.cache, arch, release=release)
     if apt is None:
-        raise no_packages(tools, ", ".join(packages.build + packages.runtime))
+        raise no_packages(", ".join(packages.build + packages.runtime))
     note = _note(tools, apt, packages)
     with locked(note.with_suffix(".lock")):
         return _known(tools, apt, note) or _make(tools, apt, packages, note)
@@ -111,6 +136,20 @@ def make_sysroot(
 def _make(tools: Tools, apt: Apt, packages: PackageSet, note: Path) -> Sysroot:
     tools.on_event("packages", f"reading {apt.release}'s package lists ({apt.architecture})", None)
     apt.update()
+    try:
+        chosen, folder = _unpacked(tools, apt, packages)
+    except AcquireError as error:
+        gone = apt.without_gone_pockets(error) if apt.release in OLD_RELEASES else ()
+        if not gone:
+            raise
+        tools.on_event("packages", f"{', '.join(gone)} is gone: going on without its fixes", None)
+        chosen, folder = _unpacked(tools, apt, packages)
+    with appearing(note) as partial:
+        partial.write_text(json.dumps({"folder": folder.name, "time": time.time()}))
+    return Sysroot(path=folder, packages=chosen, multiarch=_multiarch(apt))
+
+
+def _unpacked(tools: Tools, apt: Apt, packages: PackageSet) -> tuple[tuple[Package, ...], Path]:
     chosen = _choose(apt, packages)
     folder = tools.cache / "sysroots" / _folder_name(apt, chosen)
 
@@ -126,10 +165,7 @@ def _make(tools: Tools, apt: Apt, packages: PackageSet, note: Path) -> Sysroot:
         )
         (partial / "owners.json").write_text(json.dumps(owners), encoding="utf-8")
 
-    made_once(folder, fill)
-    with appearing(note) as partial:
-        partial.write_text(json.dumps({"folder": folder.name, "time": time.time()}))
-    return Sysroot(path=folder, packages=chosen, multiarch=_multiarch(apt))
+    return chosen, made_once(folder, fill)
 
 
 def _multiarch(apt: Apt) -> str:

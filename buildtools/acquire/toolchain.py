@@ -21,25 +21,32 @@ from buildtools.acquire.licences import Bundled, debian_purl, plain_soname
 from buildtools.acquire.repair import Libraries
 from buildtools.acquire.request import AcquireError, WheelRequest
 from buildtools.acquire.sources import SOURCES, SourceLibrary
-from buildtools.acquire.sysroot import Sysroot, make_sysroot
+from buildtools.acquire.sysroot import (
+    OLD_RELEASES,
+    Sysroot,
+    make_sysroot,
+    older_releases,
+)
 from buildtools.acquire.tools import Tools
 from buildtools.binaries import BinaryInvalid, read_binary
 from buildtools.findings import Cause
 from buildtools.recipes import BuildRecipe, PackageSet, Recipe
-from buildtools.targets import OperatingSystem, Target
+from buildtools.targets import LibCFamily, OperatingSystem, Target, Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Toolchain:
     """Everything that one build needs beside pip.
 
-    ``environment`` is added to the child's; ``summary`` is one line for the log.
+    ``environment`` is added to the child's; ``summary`` is one line for the log; ``notes`` go to
+    the wheel's user.
     """
 
     name: str
     environment: Mapping[str, str]
     libraries: Libraries
     summary: str
+    notes: tuple[str, ...] = ()
 
 
 def zig_toolchain(request: WheelRequest, recipe: Recipe, tools: Tools, room: Path) -> Toolchain:
@@ -49,10 +56,10 @@ def zig_toolchain(request: WheelRequest, recipe: Recipe, tools: Tools, room: Pat
     """
     needs = recipe.build
     headers = python_headers(request, tools)
-    sysroot = _packages(request, needs, tools)
-    linked = _closure(sysroot, needs) if sysroot is not None else ()
-    floor = build_floor(request.target, linked)
-    zig = Zig(program=tools.zig(), triple=triple(request.target, floor), cache=tools.cache / "zig")
+    linked = _link(request, needs, tools)
+    sysroot = linked.sysroot
+    triplet = triple(request.target, linked.floor)
+    zig = Zig(program=tools.zig(), triple=triplet, cache=tools.cache / "zig")
     sources = tuple(SOURCES[name](tools, zig) for name in (needs.sources if needs else ()))
     environment = {
         **zig.environment(),
@@ -71,25 +78,62 @@ def zig_toolchain(request: WheelRequest, recipe: Recipe, tools: Tools, room: Pat
             folders=sysroot.library_folders if sysroot is not None else (),
             plugins=plugins,
             static=tuple(_static(library) for library in sources),
-            owners=_owners(sysroot, linked, plugins) if sysroot is not None else (),
+            owners=_owners(sysroot, linked.libraries, plugins) if sysroot is not None else (),
         ),
         summary=f"{zig.triple}; Python headers: {headers.origin}",
+        notes=linked.notes,
     )
 
 
-def _packages(request: WheelRequest, needs: BuildRecipe | None, tools: Tools) -> Sysroot | None:
-    """The sysroot with what the recipe links to; None when it links to nothing of the system's."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Linked:
+    """What is linked to and bundled, and the glibc that this allows as a floor."""
+
+    sysroot: Sysroot | None
+    libraries: tuple[Path, ...]
+    floor: Version | None
+    notes: tuple[str, ...] = ()
+
+
+def _link(request: WheelRequest, needs: BuildRecipe | None, tools: Tools) -> _Linked:
+    """The libraries of the machine's release, else of an older one whose floor fits.
+
+    Raises :class:`AcquireError` naming the library in the way when no release will do.
+    """
+    packages = _packages(request, needs)
+    if packages is None:
+        return _Linked(sysroot=None, libraries=(), floor=build_floor(request.target, ()))
+    failed: list[AcquireError] = []
+    for release in (None, *older_releases()):
+        try:
+            sysroot = make_sysroot(tools, request.target.arch, packages, release=release)
+            libraries = _closure(sysroot, needs)
+            floor = build_floor(request.target, libraries)
+        except AcquireError as error:
+            if not failed and error.cause is not Cause.LIBC_TOO_OLD:
+                raise
+            failed.append(error)
+            continue
+        notes = (OLD_RELEASES[release],) if release and release in OLD_RELEASES else ()
+        for note in notes:
+            tools.on_event("packages", note, None)
+        return _Linked(sysroot=sysroot, libraries=libraries, floor=floor, notes=notes)
+    later = [f"{error.where}: {error.why or error.what}" for error in failed[1:]]
+    failed[0].why = "; ".join([failed[0].why, *later])
+    raise failed[0]
+
+
+def _packages(request: WheelRequest, needs: BuildRecipe | None) -> PackageSet | None:
+    """What the recipe links to; None when it links to nothing of the system's."""
     if needs is None or "debian" not in needs.packages or not needs.link or needs.sources:
         return None
     target = request.target
-    if target.os is not OperatingSystem.LINUX or target.libc is None:
-        raise _only_glibc(request)
-    if target.libc.family.value != "glibc":
+    if target.libc is None or target.libc.family is not LibCFamily.GLIBC:
         raise _only_glibc(request)
     packages = needs.packages["debian"]
     plugins = needs.plugins.packages if needs.plugins is not None else ()
     runtime = tuple(dict.fromkeys((*packages.runtime, *plugins)))
-    return make_sysroot(tools, target.arch, PackageSet(build=packages.build, runtime=runtime))
+    return PackageSet(build=packages.build, runtime=runtime)
 
 
 def _only_glibc(request: WheelRequest) -> AcquireError:

@@ -36,6 +36,9 @@ class Tools:
     offline: bool = False
     on_event: OnEvent = silent
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cache", self.cache.absolute())
+
     @property
     def interpreter(self) -> Interpreter:
         """The interpreter that fetches and runs the tools."""
