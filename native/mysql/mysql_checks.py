@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-import secrets
+import tempfile
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from mysql_handshake import ACCESS_DENIED, REFUSAL, SCRAMBLES, OneLogin, closed_
 
 CANNOT_CONNECT = (2002, 2003)
 """CR_CONNECTION_ERROR and CR_CONN_HOST_ERROR of the client protocol."""
+TLS_WANTED = 2026
+"""CR_SSL_CONNECTION_ERROR: also of a client that will not do without TLS."""
 NO_CREATE_TEMPORARY = (1044, 1142, 1227)
 
 VALUES: dict[str, tuple[str, object]] = {
@@ -81,28 +83,38 @@ def refused(report: Any, client: Any) -> None:
 def login(report: Any, client: Any, plugin: str, *, required: bool) -> None:
     """Whether the client can log in with an authentication plugin, by trying to."""
     with report.check(f"auth {plugin}", required=required) as check:
-        words = "nothing was raised"
-        code = None
-        with OneLogin(plugin) as server:
-            try:
-                client.connect(
-                    options(
-                        host="127.0.0.1",
-                        port=server.port,
-                        user="nobody",
-                        password="secret",  # noqa: S106 - nobody's
-                        ssl_mode="disabled",
-                    )
-                )
-            except Exception as error:
-                words, code = f"{type(error).__name__}: {error}", code_of(error)
+        answer, words, code = ask(client, plugin)
+        if code == TLS_WANTED:
+            # Connector/C 3.4 wants TLS of every server that is not reached through a socket.
+            with tempfile.TemporaryDirectory(prefix="buildtools-") as folder:
+                answer, words, code = ask(client, plugin, str(Path(folder) / "s"))
         length = SCRAMBLES[plugin][0]
-        if server.answer is None or len(server.answer) != length:
+        if answer is None or len(answer) != length:
             check.fail(f"not available: {words}{plugin_folders()}")
         elif code != ACCESS_DENIED or REFUSAL not in words:
             check.fail(f"the server's refusal came out as {words}")
         else:
             check.detail = plugin_file(plugin)
+
+
+def ask(client: Any, plugin: str, path: str | None = None) -> tuple[bytes | None, str, int | None]:
+    """Let the client log in once: its scramble, the words and the number of its error."""
+    words, code = "nothing was raised", None
+    with OneLogin(plugin, path) as server:
+        where = {"unix_socket": path} if path else {}
+        given = options(
+            host="localhost" if path else "127.0.0.1",
+            port=server.port,
+            user="nobody",
+            password="secret",  # noqa: S106 - nobody's
+            ssl_mode="disabled",
+            **where,
+        )
+        try:
+            client.connect(given)
+        except Exception as error:
+            words, code = f"{type(error).__name__}: {error}", code_of(error)
+    return server.answer, words, code
 
 
 def plugin_file(plugin: str) -> str:
@@ -161,7 +173,7 @@ def live_options(dsn: dict[str, Any]) -> dict[str, Any]:
 
 def with_table(report: Any, client: Any, connection: Any) -> None:
     """Make a table, use it, and leave none behind whatever happens."""
-    table = f"buildtools_probe_{secrets.token_hex(6)}"
+    table = f"buildtools_probe_{os.urandom(6).hex()}"
     made = False
     try:
         with report.check("create table") as check:

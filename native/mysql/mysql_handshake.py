@@ -41,14 +41,21 @@ _CAPABILITIES = (
 
 
 class OneLogin:
-    """Listens on a free port of 127.0.0.1 for one client; ``answer`` is what it sent, or None."""
+    """Listens for one client; ``answer`` is what it sent, or None.
 
-    def __init__(self, plugin: str) -> None:
+    On a socket at ``path`` where one is given, else on a free ``port`` of 127.0.0.1.
+    """
+
+    def __init__(self, plugin: str, path: str | None = None) -> None:
         self.plugin = plugin
         self.answer: bytes | None = None
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = 0
+        if path is None:
+            self._listener = socket.create_server(("127.0.0.1", 0))
+            self.port = self._listener.getsockname()[1]
+        else:
+            self._listener = socket.create_server(path, family=socket.AF_UNIX)
         self._listener.settimeout(PATIENCE)
-        self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def __enter__(self) -> Self:
@@ -56,6 +63,12 @@ class OneLogin:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # Closing would not wake the thread where no client ever came.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError), socket.socket(self._listener.family) as waker:
+            waker.settimeout(1)
+            waker.connect(self._listener.getsockname())
         self._listener.close()
         self._thread.join(PATIENCE)
 
