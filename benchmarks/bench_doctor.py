@@ -1,12 +1,11 @@
 """How fast ``doctor`` is: a module against pyelftools, a command over 1,000 modules, a target.
 
-``python benchmarks/bench_doctor.py`` makes an environment of its own from wheels that bring more
+``python -m benchmarks.bench_doctor`` makes an environment of its own from wheels that bring more
 than 250 native modules, and prints a table.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import statistics
@@ -15,22 +14,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "asyncmy", "apsw", "msgspec", "hiredis")
+from benchmarks.bench_binaries import by_pyelftools
+from benchmarks.ratios import Ratio, paired
+
+PACKAGES = (
+    "numpy", "scipy", "pandas", "scikit-learn", "scikit-image", "statsmodels",
+    "asyncmy", "apsw", "msgspec", "hiredis",
+)  # fmt: skip
 MANY = 1000
 """Modules in the environment that the whole command is timed over."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """One row: what was measured, the figure, what it is to reach, and whether it does."""
-
-    work: str
-    measured: str
-    wanted: str
-    holds: bool
 
 
 def make_environment(folder: Path) -> Path:
@@ -81,22 +75,14 @@ def seconds(work: Callable[[], object], times: int) -> float:
     return statistics.median(taken)
 
 
-def pyelftools_facts(paths: list[Path]) -> None:
-    """Needed libraries and version requirements of each file, through pyelftools."""
-    from elftools.elf.dynamic import DynamicSection
-    from elftools.elf.elffile import ELFFile
-    from elftools.elf.gnuversions import GNUVerNeedSection
+def by_peer(paths: list[Path]) -> Callable[[], object]:
+    """Needed libraries and version requirements of every file, through pyelftools."""
 
-    for path in paths:
-        with path.open("rb") as stream:
-            for section in ELFFile(stream).iter_sections():
-                if isinstance(section, DynamicSection):
-                    _ = [tag.needed for tag in section.iter_tags("DT_NEEDED")]  # type: ignore[attr-defined]
-                elif isinstance(section, GNUVerNeedSection):
-                    _ = [
-                        (need.name, [version.name for version in versions])
-                        for need, versions in section.iter_versions()
-                    ]
+    def work() -> None:
+        for path in paths:
+            by_pyelftools(path)
+
+    return work
 
 
 def doctor_in_process(root: Path) -> Callable[[], object]:
@@ -130,45 +116,36 @@ def command(*words: str | Path) -> Callable[[], object]:
     return work
 
 
-def measure(root: Path | None = None, *, times: int = 5) -> list[Figure]:
+def measure(root: Path | None = None, *, runs: int = 5) -> list[Ratio]:
     """Every figure; ``root`` is a venv that may be changed, by default one is made."""
     with tempfile.TemporaryDirectory() as scratch:
         root = make_environment(Path(scratch)) if root is None else root
         modules = natives(root)
-        theirs = seconds(lambda: pyelftools_facts(modules), max(1, times // 3)) / len(modules)
-        ours = seconds(doctor_in_process(root), times) / len(modules)
-        ratio = theirs / ours
-        figures = [
-            Figure(
-                work=f"doctor, per module, over {len(modules)} modules, against pyelftools",
-                measured=f"{ratio:.1f} times faster ({ours * 1e6:.0f} µs, {theirs * 1e6:.0f} µs)",
-                wanted="10 times faster",
-                holds=ratio >= 10,  # noqa: PLR2004 - the brief's figure
+        ours, theirs = paired(doctor_in_process(root), by_peer(modules), runs=runs)
+        rows = [
+            Ratio(
+                work=f"doctor, whole, a module (of {len(modules)})",
+                ours=ours / len(modules),
+                peer="pyelftools, facts alone",
+                theirs=theirs / len(modules),
+                at_least=10,
             )
         ]
         grow(root, MANY)
         count = len(natives(root))
         for work, words in (
-            (f"buildtools doctor over {count} modules, Python's start included", (root,)),
-            (f"the same for a foreign target ({count} modules)", (root, "--target", "render")),
+            (f"buildtools doctor over {count} modules", (root,)),
+            (f"buildtools doctor --target render over {count}", (root, "--target", "render")),
         ):
-            taken = seconds(command(*words), times)
-            figures.append(
-                Figure(work=work, measured=f"{taken:.2f} s", wanted="1 s", holds=taken <= 1)
-            )
-        return figures
+            rows.append(Ratio(work=work, ours=seconds(command(*words), runs), at_most=1.0))
+        return rows
 
 
 def main() -> int:
-    """Print the table; 1 when a figure does not hold."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--times", type=int, default=5, help="runs per figure (default: 5)")
-    figures = measure(times=parser.parse_args().times)
-    width = max(len(figure.work) for figure in figures)
-    for figure in figures:
-        verdict = "holds" if figure.holds else "does not hold"
-        print(f"{figure.work:<{width}}  {figure.measured:<40}  {figure.wanted:<16} {verdict}")
-    return 0 if all(figure.holds for figure in figures) else 1
+    """Print the table."""
+    for row in measure():
+        print("  ".join(row.cells()))
+    return 0
 
 
 if __name__ == "__main__":

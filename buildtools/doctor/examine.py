@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from buildtools.doctor.context import Context
@@ -51,14 +53,32 @@ def examine(
     :class:`buildtools.errors.CannotLookError` for an archive that turns out damaged.
     """
     started = time.perf_counter() if started is None else started
-    context = Context(
-        tree,
-        target,
-        recipes,
-        host=tree.interpreter if host is None else host,
-        library_path=library_path,
-        again=again,
-    )
+    with _collector_paused():
+        context = Context(
+            tree,
+            target,
+            recipes,
+            host=tree.interpreter if host is None else host,
+            library_path=library_path,
+            again=again,
+        )
+        return _report(context, started)
+
+
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Without the garbage collector's rounds: nothing here is garbage, and they cost a fifth."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+def _report(context: Context, started: float) -> Report:
+    """Everything in order: files, distributions, drivers, and who provides what."""
     findings, modules = _files(context)
     findings = _one_of_many(context, findings)
     findings += _distributions(context, findings)
@@ -66,9 +86,9 @@ def examine(
     findings += checks.findings()
     providers, shadows, hidden = _providers(context, checks.imports())
     findings = [*(_eased(finding, hidden) for finding in findings), *shadows]
-    findings += _venvs(tree)
+    findings += _venvs(context.tree)
     return Report(
-        target=target,
+        target=context.target,
         scanned=Scanned(
             modules=modules,
             bytes=context.facts.bytes,

@@ -16,6 +16,7 @@ from buildtools.compatibility import (
 )
 from buildtools.doctor.context import Context
 from buildtools.doctor.facts import why_unopened
+from buildtools.doctor.systems import MOST_EFFORT
 from buildtools.environment import NativeFile, PlaceKind
 from buildtools.findings import Cause, Finding, Severity
 from buildtools.targets import Target
@@ -153,8 +154,8 @@ class ModuleJudge:
     ) -> tuple[Judgement, ...]:
         judgements: tuple[Judgement, ...] = ()
         if symbols:
-            for whole in (False, True):  # the cheap way first: it nearly always is enough
-                told = self._with_symbols(module, resolved, whole=whole)
+            for effort in range(MOST_EFFORT + 1):  # the first is nearly always enough
+                told = self._with_symbols(module, resolved, effort)
                 judgements = judge_libraries(told, target)
                 if all(one.cause is not Cause.MISSING_SYMBOL for one in judgements):
                     break
@@ -192,13 +193,13 @@ class ModuleJudge:
         """Whether a library came with the packages: it is what they were linked to."""
         return path.rpartition("/")[0] in self._siblings
 
-    def _with_symbols(self, module: NativeFile, resolved: Resolved, *, whole: bool) -> Resolved:
+    def _with_symbols(self, module: NativeFile, resolved: Resolved, effort: int) -> Resolved:
         read = self._of.facts.with_symbols
         facts = read(self._files, module.path)
         if facts is None:
             return resolved
         # Of what carries versions, the versions tell nearly everything.
-        known = set() if whole else {need.library for need in facts.version_needs}
+        known = {need.library for need in facts.version_needs} if effort < MOST_EFFORT else set()
         libraries: list[ResolvedLibrary] = []
         for library in resolved.libraries:
             symbols = None
@@ -208,7 +209,7 @@ class ModuleJudge:
             libraries.append(replace(library, facts=symbols or library.facts))
         libraries += [
             ResolvedLibrary(name=name, facts=part, how="interpreter")
-            for name, part in self._of.program.parts(whole=whole)
+            for name, part in self._of.program.parts(effort)
         ]
         return Resolved(module=facts, libraries=tuple(libraries), missing=resolved.missing)
 

@@ -37,6 +37,10 @@ def _platform(target: Target) -> tuple[object, ...]:
     return (target.os, target.arch, target.libc, target.min_os)
 
 
+MOST_EFFORT = 2
+"""What :meth:`Program.parts` takes at most."""
+
+
 class Program:
     """The interpreter that will load the modules: its exports and what it has already loaded.
 
@@ -76,14 +80,17 @@ class Program:
             main_rpath=() if own.runpath else _origin_filled(own.rpath, executable),
         )
 
-    def parts(self, *, whole: bool) -> list[tuple[str, BinaryFacts]]:
-        """Name and facts, with symbols, of the executable and of libpython where it has one.
+    def parts(self, effort: int) -> list[tuple[str, BinaryFacts]]:
+        """Name and facts, with symbols, of what is in the process before any module.
 
-        One of the two exports Python's own interface; the other has next to nothing to read.
-        ``whole`` adds everything else that they load: a module may lean on their libm.
+        With ``effort`` 0 the executable and libpython, of which one exports Python's interface;
+        with 1 libm as well, which modules use without asking for it; with 2 everything.
         """
+        parts = ("python", "libm.so", "")[: effort + 1]
         wanted = [(Path(self.executable).name, self.executable)] if self.executable else []
-        wanted += [(name, path) for name, path in self._closure if whole or "python" in name]
+        wanted += [
+            (name, path) for name, path in self._closure if any(part in name for part in parts)
+        ]
         read = [(name, self._facts.with_symbols(self._files, path)) for name, path in wanted]
         return [(name, facts) for name, facts in read if facts is not None]
 

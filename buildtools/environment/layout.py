@@ -13,7 +13,7 @@ from buildtools.host import Interpreter
 from buildtools.targets import PythonAbi, Version
 
 _PYTHON_FOLDER = re.compile(
-    r"(?:^|/)lib(?:64|32)?/(?P<kind>python|pypy)(?P<major>3)\.(?P<minor>\d{1,2})(?P<flags>t?d?)(?:/|$)"
+    r"(?:^|/)lib(?:64|32)?/(?P<kind>python|pypy)(?P<major>3)\.(?P<minor>\d{1,2})(?P<flags>t?d?)(?=/|$)"
 )
 _SITE_FOLDER = re.compile(r"(?:^|/)(?:site|dist)-packages$")
 

@@ -55,6 +55,7 @@ class Loader:
         self._inside = tuple(f"{folder}/" for folder in inside)
         self._found: dict[tuple[object, ...], Found | None] = {}
         self._known: dict[tuple[object, ...], Resolved] = {}
+        self._run_paths: dict[tuple[tuple[str, ...], str], tuple[str, ...]] = {}
         self._macho = MachoPaths(system)
 
     def resolve(self, path: str, facts: BinaryFacts, *, inside: bool = True) -> Resolved:
@@ -123,7 +124,7 @@ class Loader:
         if facts.runpath and not self._system.musl:
             return chain
         own = (*facts.rpath, *facts.runpath)
-        return (*self._expanded(own, path), *chain)
+        return (*self._expanded(own, path), *chain) if own else chain
 
     def _find(
         self,
@@ -143,7 +144,7 @@ class Loader:
                     facts, self._macho.candidates(name, folder, rpaths), files
                 )
             return self._found[key]
-        runpath = () if self._system.musl else tuple(self._expanded(facts.runpath, path))
+        runpath = () if self._system.musl else self._expanded(facts.runpath, path)
         searched = () if runpath else (*rpaths, *self._system.main_rpath)
         key = (name, searched, runpath, facts.arch, facts.bits, files.on_disk)
         if key not in self._found:
@@ -239,12 +240,20 @@ class Loader:
             )
         )
 
-    def _expanded(self, paths: tuple[str, ...], owner: str) -> Iterator[str]:
+    def _expanded(self, paths: tuple[str, ...], owner: str) -> tuple[str, ...]:
         """Run paths with ``$ORIGIN``, ``$LIB`` and ``$PLATFORM`` filled in (``ld.so(8)``).
 
         Relative entries, which mean the working directory, are left out.
         """
-        origin = posixpath.dirname(owner)
+        if not paths:
+            return ()
+        origin = owner.rpartition("/")[0]
+        known = self._run_paths.get((paths, origin))
+        if known is None:
+            known = self._run_paths[paths, origin] = tuple(self._expand(paths, origin))
+        return known
+
+    def _expand(self, paths: tuple[str, ...], origin: str) -> Iterator[str]:
         arch = self._system.target.arch
         libs = (f"lib/{MULTIARCH.get(arch, arch)}", "lib64", "lib")
         for raw in paths:
