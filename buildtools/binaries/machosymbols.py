@@ -15,9 +15,9 @@ from buildtools.binaries.facts import BinaryInvalid
 _N_STAB, _N_TYPE, _N_EXT = 0xE0, 0x0E, 0x01
 _N_UNDF, _N_WEAK_REF = 0x0, 0x40
 
-_MOST_SYMBOLS = 32_768
+_MOST_SYMBOLS = 24_576
 _NAME_BYTES = 8 << 20
-_MOST_TRIE_NODES = 16_384
+_MOST_TRIE_NODES = 32_768
 _FIXUP_BYTES = 4 << 20
 
 Symbols = tuple[frozenset[str] | None, frozenset[str] | None]
@@ -54,7 +54,7 @@ class _Allowance:
 def read_symbols(
     source: ByteSource, places: SymbolPlaces, share: int, *, wide: bool, order: str
 ) -> Symbols:
-    """Undefined (but not weak) and defined names; ``(None, None)`` when there are too many to read.
+    """Undefined (but not weak) and defined names; None for those that are too many to read.
 
     ``share`` is the number of slices in the file. Raises :class:`BinaryInvalid`.
     """
@@ -66,11 +66,14 @@ def read_symbols(
         if places.symbols:
             undefined, defined = _read_table(source, places.symbols, layout, allowance)
         if places.fixups and not undefined:
-            undefined.update(_imports(source, places.fixups, order, allowance))
-        if places.exports and not defined:
-            defined.update(_exports(source, places.exports, allowance))
+            undefined = _imports(source, places.fixups, order, allowance)
     except _TooMany:
         return None, None
+    try:
+        if places.exports and not defined:
+            defined = _exports(source, places.exports, allowance)
+    except _TooMany:
+        return frozenset(undefined), None
     return frozenset(undefined), frozenset(defined)
 
 

@@ -54,15 +54,18 @@ def without_section_headers(data: bytes) -> bytes:
     return patched(patched(data, "<Q", 40, 0), "<H", 60, 0)
 
 
-def command_at(data: bytes, wanted: int) -> int:
-    """Where the first load command of that number stands in a 64-bit Mach-O file."""
+def load_commands(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Of each load command of a 64-bit Mach-O file: where it stands, its number, its size."""
     at = 32
     for _ in range(struct.unpack_from("<I", data, 16)[0]):
         number, size = struct.unpack_from("<II", data, at)
-        if number == wanted:
-            return at
+        yield at, number, size
         at += size
-    raise AssertionError(wanted)
+
+
+def command_at(data: bytes, wanted: int) -> int:
+    """Where the first load command of that number stands."""
+    return next(at for at, number, _ in load_commands(data) if number == wanted)
 
 
 def _instead_of_symbols(command: int, blob: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from buildtools.binaries import (
     read_binary,
 )
 from buildtools.processes import run
+from tests.corpus.variants import LC_SYMTAB, command_at, load_commands, patched
 from tests.integration.binary_oracles import (
     Expected,
     by_lief_macho,
@@ -44,7 +46,7 @@ EVERYWHERE = ("apsw", "hiredis", "asyncmy", "msgspec")
 BESIDES = {
     "win-amd64": ("mysqlclient", "mariadb"),
     "manylinux-x86_64": ("confluent-kafka",),
-    "macosx-arm64": ("confluent-kafka",),
+    "macosx-arm64": ("confluent-kafka", "mysql-connector-python"),
 }
 
 
@@ -126,6 +128,23 @@ def check_macho(path: Path) -> None:
         assert sorted((*facts.needed, *facts.weak_needed)) == sorted(libraries)
 
 
+LC_FUNCTION_STARTS, LC_CHAINED_FIXUPS = 0x26, 0x80000034
+
+
+def has_chained_fixups(data: bytes) -> bool:
+    thin = data[:4] == b"\xcf\xfa\xed\xfe"
+    return thin and any(number == LC_CHAINED_FIXUPS for _, number, _ in load_commands(data))
+
+
+def check_chained_fixups(path: Path) -> None:
+    """Apple's linker writes the names twice: without its symbol table the others are read."""
+    data = path.read_bytes()
+    bare = patched(data, "<I", command_at(data, LC_SYMTAB), LC_FUNCTION_STARTS)
+    (whole,), (told,) = ours(path), read_binary(io.BytesIO(bare), symbols=True).slices
+    assert told.undefined == whole.undefined
+    assert told.defined == whole.defined
+
+
 def check_pe(path: Path) -> None:
     (facts,) = ours(path)
     oracle = by_pefile(path)
@@ -145,6 +164,11 @@ def test_wheels_of_every_platform_give_the_oracles_facts(files: tuple[str, list[
     check = {"macosx": check_macho, "win": check_pe}.get(platform.partition("-")[0], check_elf)
     for path in paths:
         check(path)
+    if platform == "macosx-arm64":
+        chained = [path for path in paths if has_chained_fixups(path.read_bytes())]
+        assert chained
+        for path in chained:
+            check_chained_fixups(path)
 
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus" / "binaries"
