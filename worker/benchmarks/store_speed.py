@@ -17,8 +17,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from database_consumer.stores.base import Applied, Batch, Record, StorePolicy

@@ -10,32 +10,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any
 
-from database_consumer.entities.model import EntityTable, Key, Row
+from database_consumer.entities.model import DEFAULT, EntityTable, Key, Row, WholeRow
 from database_consumer.handlers import Change, ChangeKind
 
 RowKey = tuple[str, Key]
-"""Entity and canonical key: what order is kept by."""
+"""Entity and key."""
+
+_CREATE, _UPDATE, _DELETE = ChangeKind.CREATE, ChangeKind.UPDATE, ChangeKind.DELETE
 
 
 @dataclass(slots=True)
 class TablePlan:
-    """What is to be done to one table; keys and rows are sorted by key."""
+    """What is to be done to one table; keys and rows are sorted by key.
+
+    ``updates`` are by the columns that change: key and new values. ``changed`` and ``gone`` are
+    the keys of all rows that are different afterwards, for the cache.
+    """
 
     table: EntityTable
     deletes: list[Key] = field(default_factory=list)
-    inserts: list[Row] = field(default_factory=list)
+    inserts: list[WholeRow] = field(default_factory=list)
     updates: dict[tuple[str, ...], list[tuple[Key, Row]]] = field(default_factory=dict)
-    """By the columns that change."""
-
-
-class Touched(NamedTuple):
-    """A row that a plan changes, for the cache."""
-
-    table: EntityTable
-    key: Key
-    gone: bool
+    changed: list[Key] = field(default_factory=list)
+    gone: list[Key] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -47,27 +46,34 @@ class Folded:
     """
 
     tables: list[TablePlan]
-    touched: list[Touched]
     duplicates: list[int]
     missing: list[int]
 
 
 class _State:
-    """One row while operations are played on it."""
+    """One row while operations are played on it.
 
-    __slots__ = ("before", "key", "now", "recreated", "table", "values")
+    ``row`` is a whole new row, or None: the row of the database, changed by ``values``.
+    """
 
-    def __init__(self, table: EntityTable, key: Key, *, there: bool) -> None:
+    __slots__ = ("before", "now", "row", "table", "values")
+
+    def __init__(self, table: EntityTable, *, there: bool) -> None:
         self.table = table
-        self.key = key
         self.before = there
         self.now = there
-        self.recreated = False
+        self.row: WholeRow | None = None
         self.values: Row = {}
+
+    def create(self, row: WholeRow) -> None:
+        """The row is there anew."""
+        self.now = True
+        self.row = row
+        self.values = {}
 
 
 def unread_keys(
-    operations: Iterable[tuple[Change, ...]], *, optimistic: bool
+    operations: Sequence[tuple[Change, ...]], *, optimistic: bool
 ) -> dict[str, tuple[EntityTable, list[Key]]]:
     """The keys whose presence must be known before the operations are played, by entity.
 
@@ -75,153 +81,184 @@ def unread_keys(
     the plan when one is not. Not so those that are deleted later: of them nothing may be left to
     refuse.
     """
-    seen: set[tuple[str, Key]] = set()
-    operations = list(operations)
-    deleted = {
-        (change.table.entity, change.key)
-        for changes in operations
-        for change in changes
-        if change.kind is ChangeKind.DELETE
-    }
-    wanted: dict[str, tuple[EntityTable, list[Key]]] = {}
+    first: dict[RowKey, Change] = {}
+    deleted: set[RowKey] = set()
     for changes in operations:
         for change in changes:
-            table = change.table
-            place = (table.entity, change.key)
-            if place in seen:
-                continue
-            seen.add(place)
-            if optimistic and change.kind is ChangeKind.CREATE and place not in deleted:
-                continue
-            entry = wanted.get(table.entity)
-            if entry is None:
-                entry = wanted[table.entity] = (table, [])
-            entry[1].append(change.key)
+            name = (change[1].entity, change[2])
+            if name not in first:
+                first[name] = change
+            elif change[0] is _DELETE:
+                deleted.add(name)
+    wanted: dict[str, tuple[EntityTable, list[Key]]] = {}
+    for name, change in first.items():
+        if optimistic and change[0] is _CREATE and name not in deleted:
+            continue
+        entry = wanted.get(name[0])
+        if entry is None:
+            entry = wanted[name[0]] = (change[1], [])
+        entry[1].append(name[1])
     return wanted
 
 
+def fold_creates(operations: Sequence[tuple[Change, ...]], order: dict[str, int]) -> Folded | None:
+    """The plan when every operation creates another single row, all taken to be absent."""
+    rows: dict[EntityTable, dict[Key, WholeRow]] = {}
+    for changes in operations:
+        kind, table, key, row, _ = changes[0]
+        if kind is not _CREATE or len(changes) != 1:
+            return None
+        mine = rows.get(table)
+        if mine is None:
+            mine = rows[table] = {}
+        mine[key] = row
+    if sum(map(len, rows.values())) != len(operations):
+        return None
+    plans = []
+    for table, mine in rows.items():
+        keys = _keys_in_order(mine)
+        plans.append(TablePlan(table, inserts=[mine[key] for key in keys], changed=keys))
+    plans.sort(key=lambda one: order[one.table.entity])
+    return Folded(plans, [], [])
+
+
 def fold(
-    operations: Sequence[tuple[Change, ...]],
-    there: set[tuple[str, Key]],
-    order: dict[str, int],
+    operations: Sequence[tuple[Change, ...]], there: set[RowKey], order: dict[str, int]
 ) -> Folded:
     """Play the operations on rows of which ``there`` exist; ``order`` puts parents first."""
-    states: dict[tuple[str, Key], _State] = {}
+    states: dict[RowKey, _State] = {}
     duplicates: list[int] = []
     missing: list[int] = []
     for place, changes in enumerate(operations):
-        if len(changes) == 1:
-            change = changes[0]
-            name = (change.table.entity, change.key)
-            state = states.get(name)
-            if state is None:
-                state = states[name] = _State(change.table, change.key, there=name in there)
-            if change.kind is ChangeKind.CREATE:
-                if state.now:
-                    duplicates.append(place)
-                else:
-                    _create(state, change.values)
-            elif not _play(state, change):
+        if len(changes) != 1:
+            if not _play_bulk(states, there, changes):
+                duplicates.append(place)
+            elif not _matched(states, changes):
                 missing.append(place)
-        elif not _play_bulk(states, there, changes):
-            duplicates.append(place)
-        elif not _matched(states, changes):
+            continue
+        kind, table, key, row, _ = change = changes[0]
+        name = (table.entity, key)
+        state = states.get(name)
+        if state is None:
+            state = states[name] = _State(table, there=name in there)
+        if kind is _CREATE:
+            if state.now:
+                duplicates.append(place)
+            else:
+                state.create(row)
+        elif not _play(state, change):
             missing.append(place)
-    return _difference(states, duplicates, missing, order)
-
-
-def _create(state: _State, values: Row) -> None:
-    state.recreated = state.before
-    state.now = True
-    state.values = dict(values)
+    return Folded(_difference(states, order), duplicates, missing)
 
 
 def _play(state: _State, change: Change) -> bool:
     """Play a change that cannot fail; whether there was a row to change."""
-    if change.kind is ChangeKind.DELETE:
-        was = state.now
+    was = state.now
+    if change.kind is _DELETE:
         state.now = False
+        state.row = None
         state.values = {}
-        return was
-    if change.kind is ChangeKind.UPDATE:
-        if state.now:
-            state.values.update(change.values)
-        return state.now
-    if not state.now:
-        _create(state, change.values)
+    elif change.kind is _UPDATE:
+        if was:
+            state.values = {**state.values, **change.values} if state.values else change.values
+    elif was:
+        table = change.table
+        pairs = zip(table.names, change.row, strict=True)
+        state.values = {
+            **state.values,
+            **{name: one for name, one in pairs if one is not DEFAULT and name not in table.key},
+        }
     else:
-        values = {name: change.values[name] for name in change.table.rest if name in change.values}
-        state.values.update(values)
-    return True
+        state.create(change.row)
+        return True
+    return was
 
 
 def _play_bulk(
-    states: dict[tuple[str, Key], _State],
-    there: set[tuple[str, Key]],
-    changes: tuple[Change, ...],
+    states: dict[RowKey, _State], there: set[RowKey], changes: tuple[Change, ...]
 ) -> bool:
     """Play all changes, or none when one creates a row that is there; False then."""
-    present: dict[tuple[str, Key], bool] = {}
+    present: dict[RowKey, bool] = {}
     for change in changes:
         name = (change.table.entity, change.key)
         if name not in present:
             state = states.get(name)
             present[name] = state.now if state is not None else name in there
-        if change.kind is ChangeKind.CREATE and present[name]:
+        if change.kind is _CREATE and present[name]:
             return False
-        if change.kind in {ChangeKind.CREATE, ChangeKind.PUT}:
-            present[name] = True
-        elif change.kind is ChangeKind.DELETE:
-            present[name] = False
+        if change.kind is not _UPDATE:
+            present[name] = change.kind is not _DELETE
     for change in changes:
         name = (change.table.entity, change.key)
         state = states.get(name)
         if state is None:
-            state = states[name] = _State(change.table, change.key, there=name in there)
-        if change.kind is ChangeKind.CREATE:
-            _create(state, change.values)
+            state = states[name] = _State(change.table, there=name in there)
+        if change.kind is _CREATE:
+            state.create(change.row)
         else:
             _play(state, change)
     return True
 
 
-def _matched(states: dict[tuple[str, Key], _State], changes: tuple[Change, ...]) -> bool:
+def _matched(states: dict[RowKey, _State], changes: tuple[Change, ...]) -> bool:
     return any(
-        change.kind is not ChangeKind.UPDATE or states[(change.table.entity, change.key)].now
+        change.kind is not _UPDATE or states[(change.table.entity, change.key)].now
         for change in changes
     )
 
 
-def _difference(
-    states: dict[tuple[str, Key], _State],
-    duplicates: list[int],
-    missing: list[int],
-    order: dict[str, int],
-) -> Folded:
+def _difference(states: dict[RowKey, _State], order: dict[str, int]) -> list[TablePlan]:
     plans: dict[str, TablePlan] = {}
-    touched: list[Touched] = []
-    for entity, key in sorted(states, key=_sorting):
-        state = states[(entity, key)]
-        if not state.now and not state.before:
-            continue
-        if state.now and state.before and not state.recreated and not state.values:
+    for name in _in_order(states):
+        state = states[name]
+        entity, key = name
+        row = state.row
+        if not state.now:
+            if not state.before:
+                continue
+        elif row is None and not state.values:
             continue
         plan = plans.get(entity)
         if plan is None:
             plan = plans[entity] = TablePlan(state.table)
-        touched.append(Touched(state.table, key, not state.now))
-        if state.before and (state.recreated or not state.now):
+        if state.before and (row is not None or not state.now):
             plan.deletes.append(key)
-        if state.now and (state.recreated or not state.before):
-            plan.inserts.append(state.values)
-        elif state.now:
+        if not state.now:
+            plan.gone.append(key)
+            continue
+        plan.changed.append(key)
+        if row is not None:
+            plan.inserts.append(_with(state.table, row, state.values) if state.values else row)
+        else:
             columns = tuple(sorted(state.values))
             plan.updates.setdefault(columns, []).append((key, state.values))
-    ordered = sorted(plans.values(), key=lambda one: order[one.table.entity])
-    return Folded(tables=ordered, touched=touched, duplicates=duplicates, missing=missing)
+    return sorted(plans.values(), key=lambda one: order[one.table.entity])
 
 
-def _sorting(name: tuple[str, Key]) -> tuple[str, list[tuple[str, object]]]:
+def _with(table: EntityTable, row: WholeRow, values: Row) -> WholeRow:
+    return tuple([values.get(name, one) for name, one in zip(table.names, row, strict=True)])
+
+
+def _keys_in_order(keys: Iterable[Key]) -> list[Key]:
+    ordered = list(keys)
+    try:
+        ordered.sort()
+    except TypeError:  # integers and texts in one column
+        ordered.sort(key=lambda key: [(type(one).__name__, one) for one in key])
+    return ordered
+
+
+def _in_order(states: Iterable[RowKey]) -> list[RowKey]:
+    """By entity and key: every writer takes its locks in the same order."""
+    names = list(states)
+    try:
+        names.sort()
+    except TypeError:  # integers and texts in one column
+        names.sort(key=_by_type)
+    return names
+
+
+def _by_type(name: RowKey) -> tuple[str, list[tuple[str, Any]]]:
     return name[0], [(type(one).__name__, one) for one in name[1]]
 
 
@@ -237,6 +274,9 @@ def segments(operations: Sequence[tuple[Change, ...]]) -> list[tuple[int, int]]:
     names: dict[RowKey, Key] = {}
     claims: dict[str, str] = {}
     for place, changes in enumerate(operations):
+        first = changes[0].table
+        if len(changes) == 1 and first.exact_text and not first.unique:
+            continue
         if place > start and _must_cut(changes, names, claims):
             cuts.append((start, place))
             start = place
@@ -270,9 +310,12 @@ def _must_cut(
 
 
 def _claim(change: Change) -> str:
-    if change.kind is ChangeKind.CREATE:
+    """What a change does to the values of unique columns."""
+    if change.kind is _CREATE:
         return "claims"
-    if change.kind is ChangeKind.DELETE:
+    if change.kind is _DELETE:
         return "frees"
-    unique = {name for group in change.table.unique for name in group}
-    return "both" if unique & change.values.keys() else ""
+    if change.kind is _UPDATE:
+        unique = {name for group in change.table.unique for name in group}
+        return "both" if unique & change.values.keys() else ""
+    return "both"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-from database_consumer.entities.model import EntityTable, Key, Row
+from database_consumer.entities.model import EntityTable, Key, Row, WholeRow
 from database_consumer.operations import OperationInvalid, OperationType
 
 MAX_BULK = 10_000
@@ -32,13 +32,17 @@ class ChangeKind(IntEnum):
     """Created with these values, or these columns changed."""
 
 
+NO_VALUES: Row = {}
+
+
 class Change(NamedTuple):
-    """One row's change; ``values`` are stored values, of a CREATE and a PUT whole rows."""
+    """One row's change: ``row`` is whole for CREATE and PUT, ``values`` what an UPDATE changes."""
 
     kind: ChangeKind
     table: EntityTable
     key: Key
-    values: Row
+    row: WholeRow = ()
+    values: Row = NO_VALUES
 
 
 Handler = Callable[[EntityTable, Any], tuple[Change, ...]]
@@ -48,13 +52,13 @@ Handler = Callable[[EntityTable, Any], tuple[Change, ...]]
 def create(table: EntityTable, data: Any) -> Change:
     """Create one row."""
     row = table.new_row(data)
-    return Change(ChangeKind.CREATE, table, table.key_of(row), row)
+    return Change(ChangeKind.CREATE, table, table.key_in_row(row), row)
 
 
 def put(table: EntityTable, data: Any) -> Change:
     """Create one row or change it to this."""
     row = table.new_row(data)
-    return Change(ChangeKind.PUT, table, table.key_of(row), row)
+    return Change(ChangeKind.PUT, table, table.key_in_row(row), row)
 
 
 def update(table: EntityTable, data: Any) -> Change:
@@ -65,12 +69,12 @@ def update(table: EntityTable, data: Any) -> Change:
         del row[name]
     if not row:
         raise OperationInvalid("bad-data", f"an UPDATE of {table.entity} names no column to change")
-    return Change(ChangeKind.UPDATE, table, key, row)
+    return Change(ChangeKind.UPDATE, table, key, (), row)
 
 
 def delete(table: EntityTable, data: Any) -> Change:
     """Delete the row that the key names."""
-    return Change(ChangeKind.DELETE, table, table.key_in(data), {})
+    return Change(ChangeKind.DELETE, table, table.key_in(data))
 
 
 def _each(one: Callable[[EntityTable, Any], Change]) -> Handler:
@@ -88,6 +92,9 @@ def _single(one: Callable[[EntityTable, Any], Change]) -> Handler:
     return lambda table, data: (one(table, data),)
 
 
+_CREATE = _single(create)
+
+
 class Handlers:
     """The handlers by operation type."""
 
@@ -101,7 +108,7 @@ class Handlers:
         """Those of the five types."""
         return cls(
             (
-                (OperationType.CREATE.value, _single(create)),
+                (OperationType.CREATE.value, _CREATE),
                 (OperationType.UPDATE.value, _single(update)),
                 (OperationType.DELETE.value, _single(delete)),
                 (OperationType.BULK_CREATE.value, _each(create)),
@@ -114,6 +121,10 @@ class Handlers:
         if name in self._handlers:
             raise ValueError(f"operation type {name} has a handler")
         self._handlers[name] = handler
+
+    def creates(self, name: str) -> bool:
+        """Whether a type creates one row in the standard way, which has a shortcut."""
+        return self._handlers.get(name) is _CREATE
 
     def changes(self, name: str, table: EntityTable, data: Any) -> tuple[Change, ...]:
         """What an operation does. Raises :class:`OperationInvalid`."""

@@ -10,13 +10,16 @@ no JSON. Of a key that is given twice the last one counts.
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from hashlib import blake2b
+from typing import Any, TypeVar
 
 import msgspec
+
+T = TypeVar("T")
 
 MAX_OPERATION_ID = 200
 """Bytes of an operation id; a longer one is refused."""
@@ -53,11 +56,21 @@ class Metadata(msgspec.Struct, frozen=True, rename="camel"):
     action: Any = None
 
 
-class _Envelope(msgspec.Struct, frozen=True):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
+    """What is around the data, which is kept as it came."""
+
     type: str
     entity: str
-    data: Any
+    data: msgspec.Raw
     metadata: Metadata | None = None
+
+    def parsed(self) -> Any:
+        """The data as JSON. Raises :class:`OperationInvalid`."""
+        return _guarded(_data_decoder.decode, self.data)
+
+    def operation_id(self) -> str | None:
+        """The sender's id, checked. Raises :class:`OperationInvalid`."""
+        return None if self.metadata is None else _checked_id(self.metadata.operation_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +88,24 @@ class Operation:
     metadata: Metadata | None
 
 
-_decoder = msgspec.json.Decoder(_Envelope, float_hook=Decimal)
+_decoder = msgspec.json.Decoder(Envelope)
+_data_decoder = msgspec.json.Decoder(float_hook=Decimal)
 _canonical = msgspec.json.Encoder(order="deterministic", decimal_format="number")
 
 
-def decode(value: bytes | None) -> Operation:
-    """The operation in a message. Raises :class:`OperationInvalid` and nothing else."""
+def open_envelope(value: bytes | None) -> Envelope:
+    """The envelope of a message. Raises :class:`OperationInvalid` and nothing else."""
     if value is None:
         raise OperationInvalid("empty", "the message has no value")
     try:
-        envelope = _decoder.decode(value)
+        return _decoder.decode(value)
+    except (ValueError, ArithmeticError, RecursionError):
+        return _guarded(_decoder.decode, value)
+
+
+def _guarded(decode: Callable[[Any], T], value: Any) -> T:
+    try:
+        return decode(value)
     except msgspec.ValidationError as error:
         raise OperationInvalid("bad-envelope", f"not an operation: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -93,16 +114,25 @@ def decode(value: bytes | None) -> Operation:
         raise OperationInvalid("undecodable", "nested too deeply") from error
     except (ValueError, ArithmeticError) as error:
         raise OperationInvalid("undecodable", f"a number that cannot be read: {error}") from error
-    metadata = envelope.metadata
-    operation_id = None if metadata is None else _checked_id(metadata.operation_id)
-    return Operation(envelope.type, envelope.entity, envelope.data, operation_id, metadata)
+
+
+def decode(value: bytes | None) -> Operation:
+    """The operation in a message. Raises :class:`OperationInvalid` and nothing else."""
+    envelope = open_envelope(value)
+    return Operation(
+        envelope.type,
+        envelope.entity,
+        envelope.parsed(),
+        envelope.operation_id(),
+        envelope.metadata,
+    )
 
 
 def _checked_id(given: str | int | None) -> str | None:
     if given is None or given == "":
         return None
     text = str(given)
-    if len(text.encode()) > MAX_OPERATION_ID:
+    if len(text) * 4 > MAX_OPERATION_ID and len(text.encode()) > MAX_OPERATION_ID:
         raise OperationInvalid(
             "bad-envelope", f"operationId is longer than {MAX_OPERATION_ID} bytes"
         )
@@ -117,13 +147,12 @@ def positional_id(topic: str, partition: int, offset: int) -> str:
     It starts with NUL, as no sender's id does.
     """
     place = f"{topic}\0{partition}\0{offset}".encode()
-    return "\0" + hashlib.blake2b(place, digest_size=16).hexdigest()
+    return "\0" + blake2b(place, digest_size=16).hexdigest()
 
 
-def fingerprint(operation: Operation) -> bytes:
-    """16 bytes that tell apart operations of different type, entity or data."""
-    content = _canonical.encode((operation.type, operation.entity, operation.data))
-    return hashlib.blake2b(content, digest_size=16).digest()
+def fingerprint(content: Any) -> bytes:
+    """16 bytes that tell contents apart: type, entity, and what is done or what was sent."""
+    return blake2b(_canonical.encode(content), digest_size=16).digest()
 
 
 def encode(operation: Operation) -> bytes:

@@ -38,6 +38,7 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?\Z", re.ASCII)
 _canonical = msgspec.json.Encoder(order="deterministic", decimal_format="number")
 _EXACT = Context(prec=200, Emax=9999, Emin=-9999)
 _MAX_EXPONENT = 400
+_MAX_DIGITS = 30
 
 DOCUMENT_DEPTH = 31
 """Levels of a JSON document: MariaDB's JSON_VALID takes 32 (JSON_DEPTH_LIMIT), MySQL 100."""
@@ -57,7 +58,9 @@ def integer(lowest: int, highest: int) -> Convert:
 
     def convert(value: Any) -> Stored:
         if type(value) is not int:
-            if type(value) is str and _DIGITS.match(value):
+            if (type(value) is str and _DIGITS.match(value)) or (
+                type(value) is Decimal and value.adjusted() < _MAX_DIGITS and value == int(value)
+            ):
                 value = int(value)
             else:
                 raise _wrong(value, "a whole number")
@@ -119,6 +122,7 @@ def decimal(precision: int | None, scale: int | None) -> Convert:
 
 def _number(value: Any) -> Decimal:
     kind = type(value)
+    number: Decimal
     if kind is Decimal:
         number = value
     elif kind is int or (kind is str and len(value) <= _MAX_EXPONENT and _NUMBER.match(value)):

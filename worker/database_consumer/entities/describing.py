@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
@@ -66,22 +67,23 @@ def _column(column: sa.Column[Any], dialect: str) -> Column:
     kind = column.type
     if not isinstance(kind, Identifier | ExactDecimal | Document):
         kind = _variant(kind, dialect)
-    convert, form, length = _converter(kind, dialect)
-    names = [column.name]
-    camel = _camel(column.name)
-    if camel != column.name:
+    convert, form, quick = _converter(kind, dialect)
+    own = str(column.name)
+    names = [own]
+    camel = _camel(own)
+    if camel != own:
         names.append(camel)
     default = column.server_default is not None or (
         column.primary_key and column.autoincrement is True
     )
     return Column(
-        name=column.name,
+        name=own,
         names=tuple(names),
         convert=convert,
         nullable=bool(column.nullable) and not column.primary_key,
-        default=default or column.name == VERSION_COLUMN,
+        default=default or own == VERSION_COLUMN,
         form=form,
-        length=length,
+        quick=quick,
     )
 
 
@@ -97,8 +99,8 @@ def _camel(name: str) -> str:
 
 def _converter(  # noqa: PLR0911 - one line for each kind of column
     kind: Any, dialect: str
-) -> tuple[coercion.Convert, str, int | None]:
-    """The conversion, the form (how it reads back) and the length."""
+) -> tuple[coercion.Convert, str, Any]:
+    """The conversion, the form (how it reads back) and the type that msgspec can check."""
     if isinstance(kind, Identifier):
         return (
             coercion.identifier_text if dialect == "mysql" else coercion.identifier,
@@ -118,13 +120,15 @@ def _converter(  # noqa: PLR0911 - one line for each kind of column
     ):
         return coercion.boolean, "boolean", None
     if isinstance(kind, sa.Integer):
-        return coercion.integer(*_bounds(kind)), "plain", None
+        lowest, highest = _bounds(kind)
+        quick = Annotated[int, msgspec.Meta(ge=lowest, le=highest)] if highest < 1 << 63 else None
+        return coercion.integer(lowest, highest), "plain", quick
     return _other_converter(kind, dialect)
 
 
 def _other_converter(  # noqa: PLR0911 - one line for each kind of column
     kind: Any, dialect: str
-) -> tuple[coercion.Convert, str, int | None]:
+) -> tuple[coercion.Convert, str, Any]:
     if isinstance(kind, sa.Float):
         return coercion.double, "plain", None
     if isinstance(kind, sa.Numeric):
@@ -139,10 +143,14 @@ def _other_converter(  # noqa: PLR0911 - one line for each kind of column
         octets = _TEXT_OCTETS.get(type(kind))
         if octets is None and kind.length is None:
             octets = _PLAIN_TEXT_OCTETS if isinstance(kind, sa.Text) or dialect != "mysql" else None
-        return coercion.text(kind.length, octets), "plain", kind.length
+        # Bytes are counted only by the conversion: four for each character is the most.
+        quick = None
+        if kind.length is not None and (octets is None or 4 * kind.length <= octets):
+            quick = Annotated[str, msgspec.Meta(max_length=kind.length)]
+        return coercion.text(kind.length, octets), "plain", quick
     if isinstance(kind, sa.LargeBinary | sa.types._Binary):  # noqa: SLF001
         octets = _TEXT_OCTETS.get(type(kind), kind.length or _PLAIN_TEXT_OCTETS)
-        return coercion.binary(octets), "binary", kind.length
+        return coercion.binary(octets), "binary", None
     raise ValueError(f"no conversion for columns of type {kind!r}; leave the table out")
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
+from msgspec.structs import astuple
 
 from database_consumer.entities.coercion import Convert, Stored, ValueInvalid
 from database_consumer.operations import OperationInvalid
@@ -21,13 +24,19 @@ Key = tuple[Stored, ...]
 Row = dict[str, Stored]
 """Stored values by column name."""
 
+DEFAULT = msgspec.UNSET
+"""In a whole row: the database fills this column in."""
+
+WholeRow = tuple[Any, ...]
+"""Stored values of all columns in their order; :data:`DEFAULT` where the database has one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """One column; ``names`` are what a message may call it.
 
-    ``default`` says that the database fills it in when a row is created without it. ``load`` turns
-    what a driver reads into what JSON can hold.
+    ``default`` says that the database fills it in when a row is created without it. ``form`` says
+    how a stored value reads, ``quick`` is the type by which msgspec alone can check it, or None.
     """
 
     name: str
@@ -36,7 +45,7 @@ class Column:
     nullable: bool
     default: bool
     form: str
-    length: int | None = None
+    quick: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +67,16 @@ class EntityTable:
     __slots__ = (
         "_fields",
         "_required",
+        "_single",
         "columns",
         "entity",
         "exact_text",
         "fillers",
+        "has_defaults",
         "key",
+        "key_places",
+        "names",
+        "quick",
         "references",
         "rest",
         "table",
@@ -85,7 +99,7 @@ class EntityTable:
         self.columns: dict[str, Column] = {
             one.name: one for one in columns if one.name != VERSION_COLUMN
         }
-        self.key: tuple[str, ...] = tuple(one.name for one in table.primary_key.columns)
+        self.key: tuple[str, ...] = tuple(str(one.name) for one in table.primary_key.columns)
         if not self.key:
             raise ValueError(f"table {table.name} has no primary key: its rows cannot be addressed")
         self.rest: tuple[str, ...] = tuple(one for one in self.columns if one not in self.key)
@@ -96,6 +110,11 @@ class EntityTable:
                     del self._fields[name]  # means two columns: only their own names stay
         for column in self.columns.values():
             self._fields[column.name] = column
+        self.names: tuple[str, ...] = tuple(self.columns)
+        self.key_places: tuple[int, ...] = tuple(self.names.index(one) for one in self.key)
+        self._single = self.key_places[0] if len(self.key_places) == 1 else -1
+        self.has_defaults = any(one.default for one in self.columns.values())
+        self.quick = QuickRows(self)
         self._required = tuple(
             one.name
             for one in self.columns.values()
@@ -140,7 +159,7 @@ class EntityTable:
                 raise OperationInvalid(error.code, f"{self.entity}.{name} {error}") from error
         return row
 
-    def new_row(self, data: Any) -> Row:
+    def new_row(self, data: Any) -> WholeRow:
         """A whole row to create: what may be null and is not named is null."""
         row = self.values(data)
         for name in self._required:
@@ -149,7 +168,13 @@ class EntityTable:
         for name in self.fillers:
             if name not in row:
                 row[name] = None
-        return row
+        return tuple([row.get(name, DEFAULT) for name in self.names])
+
+    def key_in_row(self, row: WholeRow) -> Key:
+        """The key of a whole row."""
+        if self._single >= 0:
+            return (row[self._single],)
+        return tuple([row[place] for place in self.key_places])
 
     def key_of(self, row: Mapping[str, Stored]) -> Key:
         """The key in these values."""
@@ -190,6 +215,60 @@ class EntityTable:
 
         plain = [one.hex() if isinstance(one, bytes) else one for one in key]
         return msgspec.json.encode(plain).decode()
+
+
+class QuickRows:
+    """Reads the data of a CREATE straight into a whole row, where nothing about it is unusual.
+
+    msgspec checks names, lengths and bounds while it parses. Whatever it does not take goes the
+    long way, which accepts more spellings and names what is wrong; both give the same row.
+    """
+
+    __slots__ = ("_converts", "_decoder", "_table")
+
+    def __init__(self, table: EntityTable) -> None:
+        self._table = table
+        self._decoder: msgspec.json.Decoder[Any] | None = None
+        self._converts: tuple[tuple[int, Convert, bool], ...] = ()
+
+    def _prepare(self) -> msgspec.json.Decoder[Any]:
+        fields: list[Any] = []
+        names: dict[str, str] = {}
+        converts: list[tuple[int, Convert, bool]] = []
+        for place, column in enumerate(self._table.columns.values()):
+            kind: Any = Any if column.quick is None else column.quick
+            if column.quick is None:
+                converts.append((place, column.convert, column.nullable))
+            field = f"c{place}"
+            names[field] = column.names[-1]
+            if column.default and column.name not in self._table.key:
+                fields.append((field, kind | msgspec.UnsetType, msgspec.UNSET))
+            elif column.nullable:
+                fields.append((field, kind | None, None))
+            else:
+                fields.append((field, kind))
+        made = msgspec.defstruct(
+            "Quick", fields, rename=names, forbid_unknown_fields=True, kw_only=True, gc=False
+        )
+        self._converts = tuple(converts)
+        self._decoder = msgspec.json.Decoder(made, float_hook=Decimal)
+        return self._decoder
+
+    def read(self, data: msgspec.Raw) -> WholeRow | None:
+        """The row, or None: go the long way."""
+        decoder = self._decoder or self._prepare()
+        try:
+            row = list(astuple(decoder.decode(data)))
+            for place, convert, nullable in self._converts:
+                value = row[place]
+                if value is None:
+                    if not nullable:
+                        return None
+                elif value is not DEFAULT:
+                    row[place] = convert(value)
+        except (ValueError, ArithmeticError, RecursionError, ValueInvalid):
+            return None
+        return tuple(row)
 
 
 def _folded(value: str) -> str:

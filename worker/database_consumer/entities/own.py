@@ -36,9 +36,10 @@ def tables_of_module(name: str) -> dict[str, sa.Table]:
         found = dict(metadata.tables)
     else:
         found = {
-            one.__name__: one.__table__
+            one.__name__: table
             for one in vars(module).values()
-            if isinstance(one, type) and isinstance(getattr(one, "__table__", None), sa.Table)
+            if isinstance(one, type)
+            and isinstance(table := getattr(one, "__table__", None), sa.Table)
         }
     if not found:
         raise EntitiesInvalid(

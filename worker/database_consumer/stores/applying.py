@@ -24,8 +24,6 @@ from database_consumer.stores.base import (
 from database_consumer.stores.prepared import Item, prepare_all
 from database_consumer.stores.running import Outcome, Refusal, RefusedAsSet, Run, stack_of
 from database_consumer.stores.transaction import (
-    Claim,
-    Claimed,
     CommitUnknown,
     Death,
     Ledger,
@@ -134,12 +132,14 @@ class Applier:
             if known is None:
                 raise TransientFailure("the commit did not happen") from None
             return known
+        self._doubt = None
         return applied
 
-    def _fenced(self, batch: Batch) -> Fenced:
-        self._ledger.begin()
-        position = self._ledger.position(batch.group, batch.topic, batch.partition)
-        self._ledger.rollback()
+    def _fenced(self, batch: Batch) -> Applied | Fenced:
+        known = self._resolve(batch)
+        if known is not None:
+            return known
+        position = self._position(batch)
         if (
             position is not None
             and batch.topic_id is not None
@@ -148,40 +148,49 @@ class Applier:
             raise TopicRecreated(batch.topic, stored=str(position.topic_id), found=batch.topic_id)
         return Fenced(position=position)
 
-    def _resolve(self, batch: Batch) -> Applied | None:
-        """Whether the commit in doubt happened, if it was this batch's."""
-        if self._doubt is None:
-            return None
-        doubtful, applied = self._doubt
-        if _place(doubtful) != _place(batch):
-            return None  # another partition: its fence answers when its batch comes again
+    def _position(self, batch: Batch) -> Position | None:
         self._ledger.begin()
         position = self._ledger.position(batch.group, batch.topic, batch.partition)
         self._ledger.rollback()
+        return position
+
+    def _resolve(self, batch: Batch) -> Applied | None:
+        """What a commit in doubt did, if it was this batch's and it happened.
+
+        The server may still be at it: then the fence waits for it, and this is asked again.
+        """
+        if self._doubt is None:
+            return None
+        doubtful, applied = self._doubt
+        if _identity(doubtful) != _identity(batch):
+            return None
+        position = self._position(batch)
+        if position is None or position.next_offset != batch.next_offset:
+            return None
         self._doubt = None
-        same = doubtful.expected == batch.expected and doubtful.next_offset == batch.next_offset
-        if same and position is not None and position.next_offset == batch.next_offset:
-            return applied
-        return None
+        return applied
 
     def _claim(self, stream: Stream, items: list[Item], now: float) -> _Sorted:
         """Put the ids into the inbox and sort out what was seen before."""
         result = _Sorted(live=[], refused=[], won=0, duplicates=0)
         firsts: dict[str, Item] = {}
         for item in items:
-            if item.operation_id:
-                firsts.setdefault(item.operation_id, item)
-        claims = [
-            Claim(name, firsts[name].record.offset, firsts[name].fingerprint)
-            for name in sorted(firsts)
-        ]
+            if item.operation_id not in firsts:
+                firsts[item.operation_id] = item
+        firsts.pop("", None)
+        claims = [(name, one.record.offset, one.fingerprint) for name, one in firsts.items()]
+        claims.sort()
         seen = self._ledger.claim(stream, claims, now) if claims else {}
+        if not seen and len(firsts) == len(items) and all(one.invalid is None for one in items):
+            result.live = items
+            result.won = len(items)
+            return result
         for item in items:
             name = item.operation_id
             if name:
                 first = firsts[name]
                 before = seen.get(name)
-                if before is not None and not _ours(before, stream, first):
+                if before is not None:
                     _sort_seen(item, before.fingerprint, result)
                     continue
                 if item is not first:
@@ -244,12 +253,8 @@ def _check(batch: Batch) -> None:
         raise ValueError(f"next_offset {batch.next_offset} is not above the last record's offset")
 
 
-def _place(batch: Batch) -> tuple[str, str, int]:
-    return batch.group, batch.topic, batch.partition
-
-
-def _ours(before: Claimed, stream: Stream, item: Item) -> bool:
-    return before.stream_id == stream.id and before.offset == item.record.offset
+def _identity(batch: Batch) -> tuple[str, str, int, int | None, int]:
+    return batch.group, batch.topic, batch.partition, batch.expected, batch.next_offset
 
 
 def _sort_seen(item: Item, fingerprint: bytes, result: _Sorted) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from database_consumer.batching import TablePlan, Touched
+from database_consumer.batching import TablePlan
 from database_consumer.entities.model import Catalogue, EntityTable, Key
 from database_consumer.stores.base import Batch, DeadLetter, Position, Record, StoreCounts
 from database_consumer.stores.jsonrows import JsonRows
@@ -334,15 +334,21 @@ class JsonLedger:
 
     # -- cache intents
 
-    def note_touched(self, touched: Sequence[Touched], version: int, now: float) -> int:
+    def note_touched(self, tables: Sequence[TablePlan], version: int, now: float) -> int:
         """One entry for each entity."""
-        by_entity: dict[str, list[Any]] = {}
-        for table, key, gone in touched:
-            by_entity.setdefault(table.entity, []).append([[pack(one) for one in key], gone])
-        for entity, keys in by_entity.items():
-            entry = {"created_at": now, "version": version, "entity": entity, "changes": keys}
+        count = 0
+        for plan in tables:
+            changes = [[[pack(one) for one in key], False] for key in plan.changed]
+            changes += [[[pack(one) for one in key], True] for key in plan.gone]
+            entry = {
+                "created_at": now,
+                "version": version,
+                "entity": plan.table.entity,
+                "changes": changes,
+            }
             self.state.put("outbox", str(self._next("outbox")), entry)
-        return len(touched)
+            count += len(changes)
+        return count
 
     def outbox(self, limit: int) -> list[tuple[int, float, int, str, list[tuple[Key, bool]]]]:
         """Whole entries, about ``limit`` keys, oldest first."""

@@ -9,12 +9,14 @@ import msgspec
 
 from database_consumer.batching import TablePlan
 from database_consumer.entities.model import (
+    DEFAULT,
     VERSION_COLUMN,
     Catalogue,
     EntityTable,
     Key,
     Reference,
     Row,
+    WholeRow,
 )
 from database_consumer.failures import FailureKind, RecordFailure, Verdict
 from database_consumer.stores.jsonstate import JsonState, pack, unpack
@@ -112,11 +114,14 @@ class JsonRows:
                 for key, values in changes:
                     self._update(plan.table, key_name(key), values, version)
 
-    def _insert(self, table: EntityTable, row: Row, version: int) -> None:
-        name = key_name(tuple(row[one] for one in table.key))
+    def _insert(self, table: EntityTable, row: WholeRow, version: int) -> None:
+        name = key_name(table.key_in_row(row))
         if name in self._state.of(_PREFIX + table.entity):
             raise RecordFailure(_DUPLICATE, f"{table.entity} {name} is there already")
-        whole = {one: pack(row.get(one)) for one in table.columns}
+        whole = {
+            one: None if value is DEFAULT else pack(value)
+            for one, value in zip(table.names, row, strict=True)
+        }
         if table.versioned:
             whole[VERSION_COLUMN] = version
         self._check(table, name, whole, None)

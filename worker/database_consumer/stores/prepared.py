@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
-from database_consumer.entities.model import Catalogue
-from database_consumer.handlers import Change, Handlers
+from database_consumer.entities.model import DEFAULT, Catalogue, WholeRow
+from database_consumer.handlers import NO_VALUES, Change, ChangeKind, Handlers
 from database_consumer.operations import (
-    Operation,
+    MAX_OPERATION_ID,
+    Envelope,
     OperationInvalid,
-    decode,
     fingerprint,
+    open_envelope,
     positional_id,
 )
 from database_consumer.stores.base import Record
 
 NO_FINGERPRINT = bytes(16)
 """Of an operation without an id of its own: where it stands says what it is."""
+
+_CREATE = ChangeKind.CREATE
+_change = Change._make
 
 
 class Item:
@@ -47,7 +52,7 @@ class Item:
         operation_id: str,
         print_: bytes,
         changes: tuple[Change, ...],
-        invalid: OperationInvalid | None,
+        invalid: OperationInvalid | None = None,
     ) -> None:
         self.record = record
         self.operation_id = operation_id
@@ -55,9 +60,10 @@ class Item:
         self.changes = changes
         self.invalid = invalid
         self.keys: tuple[bytes, ...] | None = None
-        self.ident = 0
         self.attempts = -1
-        self.stream_id = 0
+
+    ident: int
+    stream_id: int
 
     @property
     def shown_id(self) -> str:
@@ -75,41 +81,108 @@ def _digest(change: Change) -> bytes:
     table = change.table
     key = table.canonical(change.key)
     content = msgspec.json.encode((table.entity, [type(one).__name__ for one in key], key))
-    return hashlib.blake2b(content, digest_size=16).digest()
+    return blake2b(content, digest_size=16).digest()
 
 
 def prepare(record: Record, catalogue: Catalogue, handlers: Handlers) -> Item:
     """Decode and check one record; never raises for what a record holds."""
+    name = ""
     try:
-        operation = decode(record.value)
+        envelope = open_envelope(record.value)
+        given = envelope.operation_id()
+        name = given or positional_id(record.topic, record.partition, record.offset)
+        try:
+            changes = _changes(envelope, catalogue, handlers)
+        except OperationInvalid as error:
+            return Item(record, name, _sent(envelope) if given else NO_FINGERPRINT, (), error)
     except OperationInvalid as error:
-        return Item(record, "", NO_FINGERPRINT, (), error)
-    if operation.operation_id is None:
-        name = positional_id(record.topic, record.partition, record.offset)
-        print_ = NO_FINGERPRINT
-    else:
-        name = operation.operation_id
-        print_, error = _fingerprint(operation)
-        if error is not None:
-            return Item(record, name, print_, (), error)
+        return Item(record, name, NO_FINGERPRINT, (), error)
+    print_ = _done(envelope, changes) if given else NO_FINGERPRINT
+    return Item(record, name, print_, changes)
+
+
+def _changes(envelope: Envelope, catalogue: Catalogue, handlers: Handlers) -> tuple[Change, ...]:
+    table = catalogue.get(envelope.entity)
+    if handlers.creates(envelope.type):
+        row = table.quick.read(envelope.data)
+        if row is not None:
+            return (Change(_CREATE, table, table.key_in_row(row), row),)
     try:
-        changes = handlers.changes(operation.type, catalogue.get(operation.entity), operation.data)
-    except OperationInvalid as error:
-        return Item(record, name, print_, (), error)
+        return handlers.changes(envelope.type, table, envelope.parsed())
     except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
-        reason = OperationInvalid("bad-data", f"the handler refused it: {error!r}"[:500])
-        reason.__cause__ = error
-        return Item(record, name, print_, (), reason)
-    return Item(record, name, print_, changes, None)
+        raise OperationInvalid("bad-data", f"the handler refused it: {error!r}"[:500]) from error
 
 
-def _fingerprint(operation: Operation) -> tuple[bytes, OperationInvalid | None]:
+def _done(envelope: Envelope, changes: tuple[Change, ...]) -> bytes:
+    """The fingerprint of what an operation does: other spellings of the same are the same."""
+    if len(changes) == 1 and changes[0].kind is _CREATE:
+        return fingerprint((envelope.type, envelope.entity, _trimmed(changes[0].row)))
+    done = [
+        (int(one.kind), one.table.entity, one.key, _trimmed(one.row), one.values) for one in changes
+    ]
+    return fingerprint((envelope.type, envelope.entity, done))
+
+
+def _trimmed(row: WholeRow) -> WholeRow:
+    """Without the columns at the end that hold nothing: one more of them is no other content."""
+    end = len(row)
+    while end and (row[end - 1] is None or row[end - 1] is DEFAULT):
+        end -= 1
+    kept = row[:end]
+    return tuple(["\0" if one is DEFAULT else one for one in kept]) if DEFAULT in kept else kept
+
+
+def _sent(envelope: Envelope) -> bytes:
+    """The fingerprint of what was sent, of an operation that does nothing."""
+    content: Any
     try:
-        return fingerprint(operation), None
-    except (RecursionError, ValueError, TypeError) as error:
-        return NO_FINGERPRINT, OperationInvalid("undecodable", f"cannot be written again: {error}")
+        content = envelope.parsed()
+        return fingerprint((envelope.type, envelope.entity, {"sent": content}))
+    except (OperationInvalid, RecursionError, ValueError, TypeError):
+        raw = bytes(envelope.data)
+        return blake2b(raw, digest_size=16).digest()
+
+
+class _BriefMetadata(msgspec.Struct, rename="camel", gc=False):
+    operation_id: str = ""
+
+
+class _BriefEnvelope(msgspec.Struct, gc=False):
+    type: str
+    entity: str
+    data: msgspec.Raw
+    metadata: _BriefMetadata
+
+
+_brief = msgspec.json.Decoder(_BriefEnvelope).decode
+_encode = msgspec.json.Encoder(order="deterministic", decimal_format="number").encode
+_USUAL_ID = MAX_OPERATION_ID // 4
 
 
 def prepare_all(records: Iterable[Record], catalogue: Catalogue, handlers: Handlers) -> list[Item]:
-    """All of a batch."""
-    return [prepare(record, catalogue, handlers) for record in records]
+    """All of a batch; what is usual about a CREATE is done here, without a detour.
+
+    Whatever is not usual goes through :func:`prepare`, which gives the same.
+    """
+    usual = {one.entity: one for one in catalogue}
+    creates = frozenset(one for one in handlers if handlers.creates(one))
+    items: list[Item] = []
+    for record in records:
+        try:
+            envelope = _brief(record.value)  # type: ignore[arg-type]
+        except (ValueError, TypeError, ArithmeticError, RecursionError):
+            items.append(prepare(record, catalogue, handlers))
+            continue
+        name = envelope.metadata.operation_id
+        table = usual.get(envelope.entity) if envelope.type in creates else None
+        row = None
+        if table is not None and 0 < len(name) <= _USUAL_ID and name[0] != "\0":
+            row = table.quick.read(envelope.data)
+        if table is None or row is None:
+            items.append(prepare(record, catalogue, handlers))
+            continue
+        content = _encode((envelope.type, envelope.entity, _trimmed(row)))
+        print_ = blake2b(content, digest_size=16).digest()
+        change = _change((_CREATE, table, table.key_in_row(row), row, NO_VALUES))
+        items.append(Item(record, name, print_, (change,)))
+    return items

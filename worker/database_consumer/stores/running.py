@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from database_consumer.batching import Folded, fold, segments, unread_keys
+from database_consumer.batching import Folded, fold, fold_creates, segments, unread_keys
 from database_consumer.entities.model import Catalogue, Key
 from database_consumer.failures import FailureKind, RecordFailure, Verdict
 from database_consumer.stores.base import StorePolicy, StoreUnavailable
@@ -144,6 +144,9 @@ class Run:
         Optimistic, it gives None when the operations must be played with more knowledge.
         """
         operations = [one.changes for one in items]
+        quick = fold_creates(operations, self._order) if optimistic else None
+        if quick is not None:
+            return self._carried_out(quick, self._version, optimistic=True)
         there: set[tuple[str, Key]] = set()
         version = self._version
         wanted = unread_keys(operations, optimistic=optimistic)
@@ -160,6 +163,9 @@ class Run:
             if optimistic or not alone:
                 raise RecordFailure(_MISSING, "some rows are not there")
             raise RecordFailure(_MISSING, "the row to change is not there")
+        return self._carried_out(folded, version, optimistic=optimistic)
+
+    def _carried_out(self, folded: Folded, version: int, *, optimistic: bool) -> Folded | None:
         if folded.tables:
             try:
                 self._ledger.execute(folded.tables, version)
@@ -168,9 +174,7 @@ class Run:
                     return None
                 raise
             if self._policy.cache:
-                self.outcome.intents += self._ledger.note_touched(
-                    folded.touched, version, self._now
-                )
+                self.outcome.intents += self._ledger.note_touched(folded.tables, version, self._now)
         return folded
 
     def _decide(self, items: Sequence[Item], folded: Folded) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from database_consumer.batching import TablePlan, Touched
-from database_consumer.entities.model import Catalogue, EntityTable, Key
+from database_consumer.batching import TablePlan
+from database_consumer.entities.model import DEFAULT, Catalogue, EntityTable, Key, WholeRow
 from database_consumer.stores.base import (
     Batch,
     DeadLetter,
@@ -44,13 +44,67 @@ _LETTER = (
     "published_at, replayed_at"
 )
 
-TouchedKeys = list[tuple[list[Any], bool]]
+INBOX_COLUMNS = (
+    "group_id",
+    "operation_id",
+    "stream_id",
+    "record_offset",
+    "content",
+    "applied_at",
+)
+
+
+class _KeysEncoder:
+    """JSON, with the bytes of a binary key as an object."""
+
+    def __init__(self) -> None:
+        self._plain = msgspec.json.Encoder()
+
+    def encode(self, value: tuple[int, Sequence[Key]]) -> bytes:
+        gone, keys = value
+        if keys and any(isinstance(one, bytes) for one in keys[0]):
+            packed = [
+                [{"b": one.hex()} if isinstance(one, bytes) else one for one in key] for key in keys
+            ]
+            return self._plain.encode((gone, packed))
+        return self._plain.encode(value)
+
+
+_keys_encoder = _KeysEncoder()
 
 
 def chunks(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
     """Slices of at most ``size``."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+def by_columns(
+    table: EntityTable, rows: Sequence[WholeRow]
+) -> Iterable[tuple[tuple[str, ...], list[Sequence[Any]]]]:
+    """Names and values of the columns that hold anything, column by column.
+
+    A column that is null in every row is left out, as is one that the database fills in.
+    """
+    if not table.has_defaults:
+        return [_held(table.names, rows)]
+    groups: dict[tuple[int, ...], list[WholeRow]] = {}
+    for row in rows:
+        given = tuple([place for place, one in enumerate(row) if one is not DEFAULT])
+        groups.setdefault(given, []).append(tuple([row[place] for place in given]))
+    return [
+        _held(tuple([table.names[place] for place in given]), some)
+        for given, some in groups.items()
+    ]
+
+
+def _held(
+    names: tuple[str, ...], rows: Sequence[WholeRow]
+) -> tuple[tuple[str, ...], list[Sequence[Any]]]:
+    columns = list(zip(*rows, strict=True))
+    count = len(rows)
+    kept = [place for place, one in enumerate(columns) if one.count(None) != count]
+    return tuple([names[place] for place in kept]), [columns[place] for place in kept]
 
 
 def marks(count: int) -> str:
@@ -247,28 +301,31 @@ class SqlLedger(ABC):
 
     def claim(self, stream: Stream, claims: Sequence[Claim], now: float) -> dict[str, Claimed]:
         """Insert, and read back when not every row was new."""
-        whole = int(now)
-        changed = self.insert_rows(
+        if self.insert_claims(stream, claims, int(now)) == len(claims):
+            return {}
+        return self._read_back(stream, claims)
+
+    def insert_claims(self, stream: Stream, claims: Sequence[Claim], now: int) -> int:
+        """Insert what is not there; how many that were."""
+        group_id, stream_id = stream.group_id, stream.id
+        return self.insert_rows(
             "inbox",
-            ("group_id", "operation_id", "stream_id", "record_offset", "content", "applied_at"),
+            INBOX_COLUMNS,
             [
-                (stream.group_id, name, stream.id, offset, fingerprint, whole)
+                (group_id, name, stream_id, offset, fingerprint, now)
                 for name, offset, fingerprint in claims
             ],
             self.skip_present,
         )
-        if changed == len(claims):
-            return {}
-        return self._read_back(stream, claims)
 
     def _read_back(self, stream: Stream, claims: Sequence[Claim]) -> dict[str, Claimed]:
-        mine = {(one.operation_id, one.offset) for one in claims}
+        mine = {(name, offset) for name, offset, _ in claims}
         seen: dict[str, Claimed] = {}
         for some in chunks(claims, KEYS_AT_ONCE):
             for name, stream_id, offset, content in self.rows(
                 "SELECT operation_id, stream_id, record_offset, content FROM inbox "
                 f"WHERE group_id = ? AND operation_id IN ({marks(len(some))})",
-                (stream.group_id, *(one.operation_id for one in some)),
+                (stream.group_id, *(one[0] for one in some)),
             ):
                 text = name.decode() if isinstance(name, bytes) else str(name)
                 if stream_id != stream.id or (text, offset) not in mine:
@@ -650,20 +707,20 @@ class SqlLedger(ABC):
 
     # -- cache intents
 
-    def note_touched(self, touched: Sequence[Touched], version: int, now: float) -> int:
+    def note_touched(self, tables: Sequence[TablePlan], version: int, now: float) -> int:
         """One row of the outbox for up to 500 changed rows of an entity."""
-        by_entity: dict[str, TouchedKeys] = {}
-        for table, key, gone in touched:
-            plain = [{"b": one.hex()} if isinstance(one, bytes) else one for one in key]
-            by_entity.setdefault(table.entity, []).append((plain, gone))
-        rows = [
-            (now, version, entity, msgspec.json.encode(some))
-            for entity, keys in by_entity.items()
-            for some in chunks(keys, KEYS_AT_ONCE)
-        ]
+        rows: list[tuple[Any, ...]] = []
+        count = 0
+        for plan in tables:
+            for keys, gone in ((plan.changed, 0), (plan.gone, 1)):
+                count += len(keys)
+                rows += [
+                    (now, version, plan.table.entity, encode_keys(some, gone))
+                    for some in chunks(keys, KEYS_AT_ONCE)
+                ]
         if rows:
             self.insert_rows("cache_outbox", ("created_at", "version", "entity", "changes"), rows)
-        return len(touched)
+        return count
 
     def outbox(self, limit: int) -> list[tuple[int, float, int, str, list[tuple[Key, bool]]]]:
         """Id, time, version, entity and keys; whole rows of the outbox, about ``limit`` keys."""
@@ -747,15 +804,20 @@ class SqlLedger(ABC):
         )
 
 
+def encode_keys(keys: Sequence[Key], gone: int) -> bytes:
+    """Keys for the outbox, and whether their rows are gone."""
+    return _keys_encoder.encode((gone, keys))
+
+
 def decode_keys(encoded: bytes | str) -> list[tuple[Key, bool]]:
     """Keys of the outbox again."""
-    decoded = msgspec.json.decode(encoded)
+    gone, keys = msgspec.json.decode(encoded)
     return [
         (
-            tuple(bytes.fromhex(one["b"]) if isinstance(one, dict) else one for one in key),
+            tuple([bytes.fromhex(one["b"]) if isinstance(one, dict) else one for one in key]),
             bool(gone),
         )
-        for key, gone in decoded
+        for key in keys
     ]
 
 

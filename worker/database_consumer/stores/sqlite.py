@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from database_consumer.batching import TablePlan
-from database_consumer.entities.model import VERSION_COLUMN, Catalogue, EntityTable, Key, Row
+from database_consumer.entities.model import (
+    VERSION_COLUMN,
+    Catalogue,
+    EntityTable,
+    Key,
+    Row,
+    WholeRow,
+)
 from database_consumer.failures import (
     FailureKind,
     RecordFailure,
@@ -17,7 +24,7 @@ from database_consumer.failures import (
     of_sqlite,
 )
 from database_consumer.stores.base import StoreUnavailable
-from database_consumer.stores.sql import SqlLedger
+from database_consumer.stores.sql import SqlLedger, by_columns
 
 BUSY_SECONDS = 10.0
 """How long another process's transaction is waited for."""
@@ -88,7 +95,7 @@ class SqliteLedger(SqlLedger):
             return TransientFailure(message)
         return RecordFailure(verdict, message)
 
-    def _many(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
+    def _many(self, statement: str, rows: Iterable[Sequence[Any]]) -> int:
         if self._cursor is None:
             raise StoreUnavailable("the connection was lost")
         try:
@@ -126,17 +133,18 @@ class SqliteLedger(SqlLedger):
     def _where(self, table: EntityTable) -> str:
         return " AND ".join(f"{self._quote(one)} = ?" for one in table.key)
 
-    def _insert(self, table: EntityTable, rows: list[Row], version: int) -> None:
-        groups: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
-        for row in rows:
-            names = tuple(row)
-            groups.setdefault(names, []).append(tuple(row.values()))
-        for names, values in groups.items():
+    def _insert(self, table: EntityTable, rows: list[WholeRow], version: int) -> None:
+        for names, values in by_columns(table, rows):
             columns = [self._quote(one) for one in names]
+            places = ["?"] * len(columns)
             if table.versioned:
                 columns.append(self._quote(VERSION_COLUMN))
-                values = [(*one, version) for one in values]  # noqa: PLW2901
-            self.insert_rows(self._quote(table.name), columns, values)
+                places.append(str(int(version)))
+            self._many(
+                f"INSERT INTO {self._quote(table.name)} ({', '.join(columns)}) "
+                f"VALUES ({', '.join(places)})",
+                zip(*values, strict=True),
+            )
 
     def _update(
         self,

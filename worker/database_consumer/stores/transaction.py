@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from database_consumer.batching import TablePlan, Touched
+from database_consumer.batching import TablePlan
 from database_consumer.entities.model import EntityTable, Key
 from database_consumer.stores.base import Batch, DeadLetter, Position, Record
 
@@ -25,12 +25,8 @@ class Stream:
     version: int
 
 
-class Claim(NamedTuple):
-    """An operation id on its way into the inbox."""
-
-    operation_id: str
-    offset: int
-    fingerprint: bytes
+Claim = tuple[str, int, bytes]
+"""An operation id on its way into the inbox: id, offset, fingerprint."""
 
 
 class Claimed(NamedTuple):
@@ -127,7 +123,7 @@ class Ledger(Protocol):
     def park(self, group_id: int, stream_id: int, parkings: Sequence[Parking], now: float) -> None:
         """Write parked operations, in their order."""
 
-    def note_touched(self, touched: Sequence[Touched], version: int, now: float) -> int:
+    def note_touched(self, tables: Sequence[TablePlan], version: int, now: float) -> int:
         """Write cache intents; how many."""
 
     def commit(self) -> None:

@@ -148,9 +148,7 @@ def test_the_same_id_and_content_again_is_a_duplicate(store: Store, feed: Feed) 
     assert reasons(store) == []
 
 
-def test_the_order_of_fields_and_the_senders_time_make_no_other_content(
-    store: Store, feed: Feed
-) -> None:
+def test_the_order_of_fields_and_the_senders_time_make_no_other_content(feed: Feed) -> None:
     feed.apply(operation("CREATE", {"id": 1, "name": "a", "email": "e"}, op="a", timestamp=1))
     again = operation("CREATE", {"email": "e", "name": "a", "id": 1}, op="a", timestamp="later")
     assert feed.apply(again).duplicates == 1
@@ -258,7 +256,7 @@ def test_the_inbox_forgets_only_what_is_old(store: Store, feed: Feed) -> None:
         (operation("CREATE", user(1), op="x" * 201), "bad-envelope"),
         (operation("DESTROY", user(1)), "unknown-type"),
         (operation("CREATE", user(1), entity="users; DROP TABLE users"), "unknown-entity"),
-        (operation("CREATE", user(1, **{"x` = 1; --": 1})), "unknown-column"),
+        (operation("CREATE", {**user(1), "x` = 1; --": 1}), "unknown-column"),
         (operation("CREATE", user(1, row_version=5)), "unknown-column"),
         (operation("CREATE", [user(1)]), "bad-data"),
         (operation("BULK_CREATE", user(1)), "bad-data"),
@@ -270,7 +268,7 @@ def test_the_inbox_forgets_only_what_is_old(store: Store, feed: Feed) -> None:
         (operation("UPDATE", {"id": 1, "email": None}), "not-null"),
         (operation("DELETE", {}), "missing-key"),
         (operation("CREATE", user(None)), "not-null"),
-        (operation("CREATE", user(True)), "wrong-type"),
+        (operation("CREATE", {**user(1), "id": True}), "wrong-type"),
         (operation("CREATE", user(1.5)), "wrong-type"),
         (operation("CREATE", user(1 << 64)), "out-of-range"),
         (operation("CREATE", user(" 1")), "wrong-type"),
@@ -561,7 +559,7 @@ def test_intents_older_than_an_epoch_are_dropped(store: Store, feed: Feed) -> No
 
 def test_intents_of_large_batches_come_in_slices(store: Store, feed: Feed) -> None:
     feed.apply(*(operation("CREATE", user(ident)) for ident in range(1200)))
-    keys = set()
+    keys: set[str] = set()
     while intents := store.cache_intents(limit=100):
         assert len(intents) <= 1200
         keys.update(one.key for one in intents)
@@ -704,7 +702,7 @@ def test_a_large_share_of_refusals_by_the_database_is_not_the_records_fault(
     assert len(rows(store)) == 101
 
 
-def test_many_bad_messages_of_their_own_fault_do_not_stop_it(store: Store, feed: Feed) -> None:
+def test_many_bad_messages_of_their_own_fault_do_not_stop_it(feed: Feed) -> None:
     feed.apply(operation("CREATE", user(1)))
     result = feed.apply(*[operation("CREATE", user(1))] * 50, *[b"{"] * 50)
     assert result.dead == 100

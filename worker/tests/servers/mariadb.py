@@ -110,7 +110,8 @@ class MariaDb:
         except pymysql.err.OperationalError:
             return False
         finally:
-            connection._force_close()
+            if connection.open:
+                connection.close()
         return True
 
     def root(self, database: str | None = None) -> pymysql.connections.Connection:

@@ -17,19 +17,19 @@ depends_on = None
 
 metadata = sa.MetaData()
 
-_OPTIONS: dict[str, str] = {
+_OPTIONS: dict[str, Any] = {
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8mb4",
     "mysql_collate": "utf8mb4_bin",
 }
-_WITHOUT_ROWID = {"sqlite_with_rowid": False}
+_WITHOUT_ROWID: dict[str, Any] = {"sqlite_with_rowid": False}
 
 _Name = sa.String(249).with_variant(mysql.VARBINARY(249), "mysql", "mariadb")
 _OperationId = sa.String(200).with_variant(mysql.VARBINARY(200), "mysql", "mariadb")
 _Digest = sa.LargeBinary(16).with_variant(mysql.BINARY(16), "mysql", "mariadb")
 _Bytes = sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
 _Text = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
-_Time = sa.Double()
+_Time: sa.Double[float] = sa.Double()
 
 CONSUMER_GROUPS = sa.Table(
     "consumer_groups",
@@ -62,7 +62,7 @@ INBOX = sa.Table(
     sa.Column("content", _Digest, nullable=False),
     sa.Column("applied_at", sa.BigInteger(), nullable=False),
     **_OPTIONS,
-    **_WITHOUT_ROWID,  # type: ignore[arg-type]
+    **_WITHOUT_ROWID,
 )
 DEAD_LETTERS = sa.Table(
     "dead_letters",
@@ -118,7 +118,7 @@ PARKED_KEYS = sa.Table(
     sa.Column("parked_id", sa.BigInteger(), primary_key=True, autoincrement=False),
     sa.Index("ix_parked_keys_parked", "parked_id"),
     **_OPTIONS,
-    **_WITHOUT_ROWID,  # type: ignore[arg-type]
+    **_WITHOUT_ROWID,
 )
 PAYLOAD_PARTS = sa.Table(
     "payload_parts",
@@ -128,7 +128,7 @@ PAYLOAD_PARTS = sa.Table(
     sa.Column("part", sa.Integer(), primary_key=True, autoincrement=False),
     sa.Column("bytes", _Bytes, nullable=False),
     **_OPTIONS,
-    **_WITHOUT_ROWID,  # type: ignore[arg-type]
+    **_WITHOUT_ROWID,
 )
 CACHE_OUTBOX = sa.Table(
     "cache_outbox",
