@@ -32,8 +32,10 @@ def _measure(folder: Path) -> list[Ratio]:
              "--only-binary=:all:", f"{DRIVER}=={version}"]
         )  # fmt: skip
     house = _wheelhouse(folder / "house", wheels)
-    rebuild: list[str | Path] = [sys.executable, "-m", "buildtools", "rebuild", "--offline", "--quiet",
-               "--python", python, "--wheelhouse", house]  # fmt: skip
+    rebuild: list[str | Path] = [
+        sys.executable, "-m", "buildtools", "rebuild", "--offline", "--quiet",
+        "--python", python, "--wheelhouse", house,
+    ]  # fmt: skip
     _run([*rebuild, DRIVER], folder)
     return [
         _nothing_due([*rebuild, DRIVER], python, folder),

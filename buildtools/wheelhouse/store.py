@@ -146,6 +146,8 @@ class Wheelhouse:
                 version = Version(stored.version)
             except InvalidVersion:
                 continue
+            if version.is_prerelease and not versions.prereleases:
+                continue
             if rank is not None and versions.contains(version):
                 fitting.append((version, -rank, stored.path.stat().st_mtime_ns, stored))
         fitting.sort(key=lambda item: item[:3], reverse=True)
