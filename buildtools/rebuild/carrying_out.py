@@ -165,6 +165,8 @@ class _Run:
             raise self._installation
         installed = Installer(self._request, self._installation).install(obtained)
         verdict, notes, well = unhide(self._request, installed.recipe, installed.verdict)
+        if installed.added:
+            notes = (*notes, f"{', '.join(installed.added)} came with it: it requires that")
         if not_kept := keep_proven(self._request, obtained):
             notes = (*notes, not_kept)
         self.verdicts[name] = verdict

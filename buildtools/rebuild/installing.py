@@ -10,6 +10,7 @@ from buildtools.errors import BuildtoolsError, ExitCode, InstallFailedError
 from buildtools.install import Installation, Journal, SetAside, Staged, set_aside
 from buildtools.planning import Action
 from buildtools.probes import Verdict, verify
+from buildtools.rebuild.dependencies import add_missing
 from buildtools.rebuild.obtaining import Obtained
 from buildtools.rebuild.request import Ending, RebuildRequest, StepOutcome
 from buildtools.rebuild.selection import derive_from_wheel
@@ -34,10 +35,14 @@ class ProofFailedError(InstallFailedError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """What is in force now, and the trial of it from its real place."""
+    """What is in force now, and the trial of it from its real place.
+
+    ``added`` are the distributions that came with it because it requires them.
+    """
 
     verdict: Verdict
     recipe: Recipe
+    added: tuple[str, ...] = ()
 
 
 class Installer:
@@ -51,13 +56,15 @@ class Installer:
     def install(self, obtained: Obtained) -> Installed:
         """Install one wheel.
 
-        Raises :class:`ProofFailedError` when it does not work, staged or in place, and
+        What it requires and the environment lacks is added first. Raises
+        :class:`ProofFailedError` when it does not work, staged or in place, and
         :class:`InstallFailedError` when it cannot be written; the old one is then in its place.
         """
         if obtained.wheel is None:
             raise InstallFailedError("there is no wheel to install", where=obtained.step.driver)
         driver = obtained.step.driver
         recipe = _provable(obtained.recipe, obtained.wheel)
+        added = add_missing(self._request, self._installation, obtained.wheel, driver)
         self._request.on_event(driver, "install", f"writing {obtained.wheel.name}", None)
         with self._installation.stage(obtained.wheel, name=recipe.driver) as staged:
             self._require_same(staged, obtained)
@@ -73,7 +80,7 @@ class Installer:
                 staged.roll_back()
                 raise
             staged.finish()
-        return Installed(verdict=verdict, recipe=recipe)
+        return Installed(verdict=verdict, recipe=recipe, added=added)
 
     def _require_same(self, staged: Staged, obtained: Obtained) -> None:
         if staged.wheel.sha256 != obtained.sha256:

@@ -68,7 +68,7 @@ def survey(request: RebuildRequest) -> Survey:
     interpreter = request.interpreter
     recipes = load_recipes()
     audit = _Audit(request, recipes)
-    requirements = read_requirements(request.configuration.root, _markers(request))
+    requirements = read_requirements(request.configuration.root, markers_of(request))
     wanted = select(
         request.drivers, request.configuration, recipes, lambda: audit.tree, requirements
     )
@@ -277,7 +277,7 @@ def allows(specifier: str, version: str) -> bool:
         return True
 
 
-def _markers(request: RebuildRequest) -> dict[str, str]:
+def markers_of(request: RebuildRequest) -> dict[str, str]:
     """The values of PEP 508's markers for the environment that is mended."""
     interpreter = request.interpreter
     darwin = interpreter.target.os == "darwin"
