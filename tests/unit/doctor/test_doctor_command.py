@@ -1,0 +1,112 @@
+"""The command's document, its table and its exit codes."""
+
+import argparse
+import io
+import json
+import shutil
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from buildtools.commands import doctor
+from buildtools.errors import CannotLookError, ExitCode, UsageError
+from buildtools.findings import Cause
+from buildtools.report import Screen
+
+ROOT = Path(__file__).resolve().parents[3]
+CORPUS = ROOT / "tests" / "corpus" / "binaries"
+SCHEMA = ROOT / "buildtools" / "schemas" / "doctor.schema.json"
+LINUX = ("--target", "linux/x86_64/glibc2.28/cp311")
+
+
+def run(*words: str | Path, as_json: bool = False) -> tuple[ExitCode, str]:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--python")
+    doctor.add_arguments(parser)
+    out = io.StringIO()
+    screen = Screen(as_json=as_json, out=out, err=io.StringIO())
+    code = doctor.run(parser.parse_args([str(word) for word in words]), screen)
+    return code, out.getvalue()
+
+
+def broken(tmp_path: Path, file: str = "elf-aarch64-glibc2.28.so", name: str = "m.abi3.so") -> Path:
+    folder = tmp_path / "app"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(CORPUS / file, folder / name)
+    return folder
+
+
+def test_the_document_is_as_its_schema_says(tmp_path: Path) -> None:
+    code, text = run(broken(tmp_path), *LINUX, as_json=True)
+    document = json.loads(text)
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+    assert next(iter(document)) == "schema"
+    assert document["target"]["arch"] == "x86_64"
+    assert [one["cause"] for one in document["findings"]] == ["foreign-arch"]
+    assert code is ExitCode.NO
+
+
+def test_the_documents_causes_are_the_loading_causes() -> None:
+    schema = json.loads(SCHEMA.read_text())
+    named = schema["properties"]["findings"]["items"]["properties"]["cause"]["enum"]
+    every = [cause.value for cause in Cause]
+    assert named == every[: every.index("missing-compiler")]
+
+
+def test_several_paths_are_told_apart(tmp_path: Path) -> None:
+    one, two = (
+        broken(tmp_path),
+        broken(tmp_path / "other"),
+    )
+    _, text = run(one, two, *LINUX, as_json=True)
+    document = json.loads(text)
+    assert [entry["path"] for entry in document["findings"]] == [
+        f"{one}: m.abi3.so",
+        f"{two}: m.abi3.so",
+    ]
+    assert document["scanned"]["modules"] == 2
+
+
+def test_people_read_evidence_remedy_and_a_summary(tmp_path: Path) -> None:
+    code, text = run(broken(tmp_path), *LINUX)
+    assert code is ExitCode.NO
+    assert "error  foreign-arch  m.abi3.so" in text
+    assert "found machine code for aarch64" in text
+    assert "1 native files" in text
+    assert "1 errors, 0 warnings" in text
+
+
+def test_a_healthy_folder_ends_with_ok_and_says_so(tmp_path: Path) -> None:
+    code, text = run(broken(tmp_path, "elf-x86_64-glibc2.17.so"), *LINUX)
+    assert code is ExitCode.OK
+    assert "everything would load" in text
+
+
+def test_warnings_fail_only_when_strict(tmp_path: Path) -> None:
+    folder = broken(tmp_path, "elf-x86_64-glibc2.17.so", "m.cpython-310-x86_64-linux-gnu.so")
+    (folder / "m.py").touch()
+    assert run(folder, *LINUX)[0] is ExitCode.OK
+    assert run(folder, *LINUX, "--strict")[0] is ExitCode.NO
+
+
+def test_providers_are_listed_when_asked_for(tmp_path: Path) -> None:
+    folder = broken(tmp_path, "elf-x86_64-glibc2.17.so", "drv.abi3.so")
+    assert "drv.abi3.so" not in run(folder, *LINUX)[1]
+    assert "drv.abi3.so" in run(folder, *LINUX, "--imports")[1]
+
+
+def test_what_cannot_be_looked_at_and_a_bad_target_are_errors_of_their_own(tmp_path: Path) -> None:
+    with pytest.raises(CannotLookError):
+        run(tmp_path / "absent")
+    with pytest.raises(UsageError):
+        run(tmp_path, "--target", "amiga/68k")
+
+
+def test_every_cause_is_described() -> None:
+    text = (ROOT / "docs" / "causes.md").read_text()
+    every = [cause.value for cause in Cause]
+    loading = every[: every.index("missing-compiler")]
+    assert [line[5:-1] for line in text.splitlines() if line.startswith("### `")] == loading
+    for cause in every:
+        assert f"`{cause}`" in text
