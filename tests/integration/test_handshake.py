@@ -72,6 +72,8 @@ class RawClient:
         sequence, switch = shake.receive(client)
         assert switch[0] == 0xFE
         self.asked.append(switch[1:].partition(b"\0")[0].decode())
+        # A client that is greeted with the plugin itself would not have to switch.
+        assert self.asked[-1].encode() not in greeting
         if self._scramble is None:
             raise ClientError(2059, "Authentication plugin cannot be loaded")
         shake.send(client, sequence + 1, b"s" * self._scramble)

@@ -153,7 +153,7 @@ def test_a_hang_is_ended_at_the_deadline_and_says_where(
 def test_garbage_on_standard_output_does_no_harm(
     interpreter: Interpreter, make: Make, site: Path
 ) -> None:
-    body = 'puts("\\x01{}[]eyJldmVudCI6ImVuZCJ9"); fflush(stdout); write(1, "garbage\\n", 8)'
+    body = 'puts("\\x01{}[]eyJldmVudCI6ImVuZCJ9"); fflush(stdout); write(1, "no end of line", 14)'
     init = "import os\nprint('driver v1')\nos.write(1, b'eyJldmVudCI6ICJlbmQifQ==\\n')\n"
     recipe = make(init + "from . import _native\n", body=body)
     verdict = verify(recipe, interpreter, path=site, timeout=30)
