@@ -62,7 +62,10 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     asked = next((word for word in words if word in COMMANDS), None)
     for name, summary in COMMANDS.items():
         command = commands.add_parser(
-            name, help=summary, description=summary[0].upper() + summary[1:] + "."
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            conflict_handler="resolve",  # wheel takes several --python
         )
         command.add_argument("--json", action="store_true", help="print one JSON document")
         command.add_argument("-q", "--quiet", action="store_true", help="no progress")

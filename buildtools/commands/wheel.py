@@ -1,0 +1,102 @@
+"""``buildtools wheel``: self-contained wheels for any target, into the wheelhouse."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from buildtools.commands.wheel_cells import Cell, Made, cells, make
+from buildtools.configuration import load_configuration
+from buildtools.errors import ExitCode, UsageError
+from buildtools.report import Screen
+from buildtools.wheelhouse import Wheelhouse, wheelhouse_root
+
+BACKENDS = ("auto", "native", "zig", "cibuildwheel")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``wheel``."""
+    parser.add_argument(
+        "drivers", metavar="DRIVER[==V]", nargs="+", help="a driver, at a version or the newest"
+    )
+    parser.add_argument(
+        "--target",
+        dest="targets",
+        metavar="T",
+        action="append",
+        default=[],
+        help="where it must run; may be given more than once (default: this machine)",
+    )
+    parser.add_argument(
+        "--python",
+        metavar="CPXY",
+        action="extend",
+        nargs="+",
+        help="Pythons that the wheels are for: cp312, or an interpreter's path",
+    )
+    parser.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default="auto",
+        help="auto takes a wheel of the index that passes its audit, else builds with zig",
+    )
+    parser.add_argument("--wheelhouse", metavar="DIR", help="the store's folder")
+    parser.add_argument("--offline", action="store_true", help="ask no index")
+    parser.add_argument(
+        "--jobs", metavar="N", type=int, default=os.cpu_count() or 1, help="wheels at a time"
+    )
+
+
+def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
+    """Make every driver for every target and Python; print what came of each."""
+    configuration = load_configuration(Path.cwd())
+    if args.backend == "cibuildwheel":
+        raise UsageError(
+            "cibuildwheel is not driven from here",
+            why="it needs a container engine or a runner of the target's own system",
+            next_step="run it in the architecture matrix (buildtools matrix), or use zig",
+        )
+    wanted = cells(args.drivers, args.targets, args.python or [], configuration)
+    house = Wheelhouse(wheelhouse_root(configuration, args.wheelhouse))
+    made = _make_all(wanted, args, screen, house)
+    if screen.as_json:
+        screen.document(
+            "wheel",
+            {
+                "wheels": [one.as_json() for one in made if one.stored is not None],
+                "failed": [one.as_json() for one in made if one.stored is None],
+            },
+        )
+    else:
+        _show(screen, made)
+    return ExitCode.OK if all(one.stored is not None for one in made) else ExitCode.NO_WHEEL
+
+
+def _make_all(
+    wanted: tuple[Cell, ...], args: argparse.Namespace, screen: Screen, house: Wheelhouse
+) -> list[Made]:
+    """The cells, several at a time; a cell that cannot be had does not stop the others."""
+
+    def one(cell: Cell) -> Made:
+        return make(cell, house, screen.event, backend=args.backend, offline=args.offline)
+
+    with ThreadPoolExecutor(max(1, args.jobs)) as pool:
+        return list(pool.map(one, wanted))
+
+
+def _show(screen: Screen, made: list[Made]) -> None:
+    rows = []
+    for one in made:
+        name = one.stored.path.name if one.stored is not None else "-"
+        how = one.backend if one.stored is not None else "failed"
+        rows.append(
+            (one.cell.name, one.cell.target.spec, name, how, one.verified, f"{one.seconds:.1f}")
+        )
+    screen.table(("driver", "target", "wheel", "backend", "verified", "seconds"), rows)
+    for one in made:
+        for note in one.notes:
+            screen.line(f"{one.cell.name} for {one.cell.target.spec}: {note}")
+        if one.error:
+            screen.error(f"{one.cell.name} for {one.cell.target.spec}: {one.error}")
