@@ -158,6 +158,7 @@ def test_garbage_on_standard_output_does_no_harm(
     recipe = make(init + "from . import _native\n", body=body)
     verdict = verify(recipe, interpreter, path=site, timeout=30)
     assert verdict.ok, verdict
+    assert details(verdict)["import demo"][0], "the message after the garbage came whole"
 
 
 def test_a_process_that_ends_itself_is_no_success(
