@@ -161,6 +161,15 @@ def test_garbage_on_standard_output_does_no_harm(
     assert details(verdict)["import demo"][0], "the message after the garbage came whole"
 
 
+def test_what_a_driver_prints_is_kept_with_its_failure(
+    one: Interpreter, make: Make, site: Path
+) -> None:
+    init = "import os\nos.write(1, b'license expired')\nraise RuntimeError('no')\n"
+    verdict = verify(make(init, native=None), one, path=site, timeout=30)
+    assert verdict.status is Status.FAILED
+    assert verdict.trace == "license expired"
+
+
 def test_a_process_that_ends_itself_is_no_success(
     interpreter: Interpreter, make: Make, site: Path
 ) -> None:
