@@ -1,0 +1,67 @@
+"""What ``wheel`` takes on its command line, and what it refuses before anything is fetched."""
+
+from __future__ import annotations
+
+import io
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from buildtools.cli import run_command_line
+from buildtools.commands.wheel_cells import Cell, Made, cells
+from buildtools.configuration import load_configuration
+from buildtools.errors import ExitCode, UsageError
+from buildtools.report import Screen
+from tests.unit.acquire.values import HOME, interpreter, recipe
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["mysqlclient", "--target", "linux/sparc"], "linux has no 'sparc'"),
+        (["mysqlclient", "--target", "linux/x86_64/macos11"], "no floor of linux"),
+        (["sqlite3"], "standard library"),
+        (["mysqlclient", "--backend", "cibuildwheel"], "cibuildwheel"),
+        (["mysqlclient", "--python", "cp999"], "cp999"),
+    ],
+)
+def test_what_cannot_be_is_a_usage_error(
+    words: list[str],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_command_line(["wheel", *words]) == ExitCode.USAGE
+    assert said in capsys.readouterr().err
+
+
+def test_every_combination_is_a_cell_once(tmp_path: Path) -> None:
+    targets = ["linux/aarch64/glibc2.28", "linux/aarch64/glibc2.28", "linux/x86_64/musl"]
+    found = cells(["mysqlclient==2.2.7", "apsw"], targets, [], load_configuration(tmp_path))
+    assert [(cell.name, cell.target.arch) for cell in found] == [
+        ("mysqlclient==2.2.7", "aarch64"),
+        ("mysqlclient==2.2.7", "x86_64"),
+        ("apsw", "aarch64"),
+        ("apsw", "x86_64"),
+    ]
+    assert found[0].target.python is not None
+
+
+def test_a_name_that_pip_would_take_for_an_option_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        cells(["mysqlclient"], ["--index-url"], [], load_configuration(tmp_path))
+
+
+def test_a_cell_that_failed_is_in_the_document_as_its_schema_has_it() -> None:
+    cell = Cell(recipe=recipe("MySQLdb._mysql"), version=None, target=HOME, python=interpreter())
+    made = Made(cell=cell, error="no wheel", seconds=1.25)
+    out = io.StringIO()
+    with Screen(as_json=True, out=out) as screen:
+        screen.document("wheel", {"wheels": [], "failed": [made.as_json()]})
+    schema = json.loads((files("buildtools") / "schemas" / "wheel.schema.json").read_text())
+    jsonschema.validate(json.loads(out.getvalue()), schema)
