@@ -38,11 +38,15 @@ def leave_stamp(
 ) -> None:
     """Write the environment's stamp: ``proven`` drivers anew, ``kept`` ones as they were.
 
-    An environment that cannot be written is let be: the next run looks again.
+    Drivers that this run was not about stay as they were too, while the place is the same. An
+    environment that cannot be written is let be: the next run looks again.
     """
     place = _place(survey)
     old = survey.stamp.drivers if survey.stamp else {}
-    drivers = {name: old[name] for name in old if name in set(kept)}
+    asked = {standing.wanted.name for standing in survey.standings}
+    same_place = survey.stamp is not None and survey.stamp.place == place
+    unasked = {name for name in old if same_place and name not in asked}
+    drivers = {name: old[name] for name in old if name in unasked | set(kept)}
     for name, (wanted, verdict) in proven.items():
         stamp = _driver(survey, wanted, verdict)
         if stamp is not None:

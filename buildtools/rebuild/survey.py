@@ -269,10 +269,10 @@ def allows(specifier: str, version: str) -> bool:
     if not specifier:
         return True
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
-    from packaging.version import InvalidVersion
+    from packaging.version import InvalidVersion, Version
 
     try:
-        return SpecifierSet(specifier).contains(version, prereleases=True)
+        return SpecifierSet(specifier).contains(Version(version), prereleases=True)
     except (InvalidSpecifier, InvalidVersion):
         return True
 

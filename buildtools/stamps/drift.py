@@ -123,7 +123,7 @@ def quick_look(
         own = Path(stamp.place.prefix)
         if place_drift(stamp.place, executable=executable, prefix=own, site=site):
             continue
-        if any(entry.name.startswith("tx-") for entry in os.scandir(site / HIDDEN)):
+        if any(name.startswith("tx-") for name in os.listdir(site / HIDDEN)):  # noqa: PTH208
             return None
         meant = _meant(stamp, drivers, folder, site)
         return None if meant is None else (stamp, meant)
