@@ -40,6 +40,7 @@ class Making:
     tag: str = TAG
     files: Mapping[str, bytes] = field(default_factory=native_files)
     requires_python: str = ""
+    requires_dist: tuple[str, ...] = ()
     purelib: str = "false"
     wheel_tags: tuple[str, ...] | None = None
     entry_points: str = ""
@@ -88,6 +89,7 @@ class Making:
         ]
         if self.requires_python:
             lines.append(f"Requires-Python: {self.requires_python}")
+        lines += [f"Requires-Dist: {wanted}" for wanted in self.requires_dist]
         return ("\n".join(lines) + "\n\nA description: with a colon.\n").encode()
 
 
