@@ -15,7 +15,7 @@ from pathlib import Path
 
 from buildtools.errors import CannotLookError
 from buildtools.install.exchange import aside, exchange, identity
-from buildtools.wheelhouse.writing import sync_folder, write_whole
+from buildtools.writing import sync_folder, write_whole
 
 FORMAT = 1
 FILENAME = "journal.json"

@@ -28,7 +28,7 @@ from buildtools.stamps import (
     source_stamps,
     stamp_path,
 )
-from buildtools.wheelhouse.writing import write_whole
+from buildtools.writing import write_whole
 
 
 def leave_stamp(

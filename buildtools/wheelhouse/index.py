@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from buildtools.wheelhouse.writing import write_whole
 from buildtools.wheels import parse_wheel_name
 from buildtools.wheels.metadata import read_headers
+from buildtools.writing import write_whole
 
 API_VERSION = "1.1"
 

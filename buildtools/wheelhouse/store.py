@@ -23,7 +23,6 @@ from buildtools.findings import Cause, Finding, Severity
 from buildtools.targets import Target, wheel_tags
 from buildtools.wheelhouse.index import write_index
 from buildtools.wheelhouse.provenance import UNKNOWN, Provenance
-from buildtools.wheelhouse.writing import sync_folder, write_lasting, write_whole
 from buildtools.wheels import (
     OpenWheel,
     WheelInvalidError,
@@ -33,6 +32,7 @@ from buildtools.wheels import (
     parse_wheel_name,
     read_wheel,
 )
+from buildtools.writing import sync_folder, write_lasting, write_whole
 
 PROVENANCE = "provenance.json"
 _HEX = re.compile(r"[0-9a-f]{64}")

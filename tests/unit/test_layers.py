@@ -12,9 +12,9 @@ FLOORS: dict[int, tuple[str, ...]] = {
     1: ("targets", "binaries"),
     2: ("compatibility", "recipes", "planning"),
     3: ("processes", "host_script"),
-    4: ("host", "archives", "configuration"),
-    5: ("environment", "loader", "wheels", "wheelhouse"),
-    6: ("doctor", "probes", "acquire", "install", "stamps"),
+    4: ("host", "archives", "configuration", "writing"),
+    5: ("environment", "loader", "wheels"),
+    6: ("doctor", "probes", "acquire", "install", "stamps", "wheelhouse"),
     7: ("rebuild", "explain", "deploy", "stack"),
     8: ("report", "cli", "commands", "__main__", "__init__"),
 }

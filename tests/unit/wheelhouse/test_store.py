@@ -12,8 +12,8 @@ from buildtools.configuration import Configuration
 from buildtools.errors import CannotLookError, UsageError
 from buildtools.findings import Cause
 from buildtools.wheelhouse import Provenance, Wheelhouse, wheelhouse_root
-from buildtools.wheelhouse.writing import write_whole
 from buildtools.wheels import WheelInvalidError
+from buildtools.writing import write_whole
 from tests.unit.wheels.making import Making, corpus, row, target
 
 PROVENANCE = Provenance(
