@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from buildtools.commands.detect import describe
@@ -16,6 +17,7 @@ from buildtools.host import Interpreter, interpreter_facts, require_supported, r
 from buildtools.probe_discovery import installed_drivers, recipe_of
 from buildtools.probes import (
     DEFAULT_TIMEOUT,
+    Check,
     CheckVerdict,
     Dsn,
     Status,
@@ -69,7 +71,7 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
     recipes = load_recipes()
     chosen = _chosen(args.drivers or configuration.drivers, recipes, interpreter)
     trial = _Trial(interpreter=interpreter, screen=screen, timeout=args.timeout, prefix=prefix)
-    verdicts = [trial.driver(recipe, dsn) for recipe in chosen]
+    verdicts = [_of_version(trial.driver(one.recipe, dsn), one.versions) for one in chosen]
     checks = [trial.check(check, configuration.root) for check in configuration.checks]
     well = all(_content(v, args.allow_fallback) for v in verdicts) and all(c.ok for c in checks)
     if screen.as_json:
@@ -118,13 +120,53 @@ def _check_target(text: str | None, configuration: Configuration, interpreter: I
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """A driver to try, and the versions (PEP 440) that were asked for; empty for any."""
+
+    recipe: Recipe
+    versions: str = ""
+
+
 def _chosen(
     names: Sequence[str], recipes: Mapping[str, Recipe], interpreter: Interpreter
-) -> tuple[Recipe, ...]:
+) -> tuple[_Asked, ...]:
     if not names:
-        return installed_drivers(recipes, interpreter)
-    chosen = [recipe_of(name, recipes, interpreter) for name in names]
-    return tuple({recipe.driver: recipe for recipe in chosen}.values())
+        return tuple(_Asked(recipe=found) for found in installed_drivers(recipes, interpreter))
+    chosen: dict[str, _Asked] = {}
+    for text in names:
+        name, versions = _name_and_versions(text)
+        one = _Asked(recipe=recipe_of(name, recipes, interpreter), versions=versions)
+        chosen.setdefault(one.recipe.driver, one)
+    return tuple(chosen.values())
+
+
+def _name_and_versions(text: str) -> tuple[str, str]:
+    """``mysqlclient==2.2.*`` in two; raises :class:`UsageError` for what is no specifier."""
+    match = re.fullmatch(r"([^<>=!~]*?)\s*([<>=!~].*)?", text.strip(), re.DOTALL)
+    name, versions = (match[1], match[2] or "") if match else (text, "")
+    if versions:
+        from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+        try:
+            SpecifierSet(versions)
+        except InvalidSpecifier as error:
+            raise UsageError(f"{text!r} is no driver with a version", why=str(error)) from error
+    return name, versions
+
+
+def _of_version(verdict: Verdict, versions: str) -> Verdict:
+    """The verdict, failed where the driver is well but of another version than was asked for."""
+    if not versions or verdict.version is None:
+        return verdict
+    from packaging.specifiers import SpecifierSet
+
+    right = SpecifierSet(versions).contains(verdict.version, prereleases=True)
+    detail = f"{verdict.version} is installed, {versions} was asked for"
+    checks = (*verdict.checks, Check(name="asked version", ok=right, detail=detail))
+    if right or not verdict.ok:
+        return replace(verdict, checks=checks)
+    return replace(verdict, checks=checks, status=Status.FAILED, reason=detail)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

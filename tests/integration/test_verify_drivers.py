@@ -239,6 +239,17 @@ def test_a_driver_that_was_named_and_is_absent_fails(
     assert "s3cr3t" not in bad.stdout + bad.stderr
 
 
+def test_a_version_that_was_asked_for_is_held_against_the_one_that_is_there(
+    interpreter: Interpreter, tmp_path: Path
+) -> None:
+    python = interpreter.executable
+    assert verify_command(python, "pymysql>=1.1,<99", cwd=tmp_path).returncode == 0
+    done = verify_command(python, "pymysql==0.1.*", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "==0.1.* was asked for" in done.stdout
+    assert verify_command(python, "pymysql==", cwd=tmp_path).returncode == 2
+
+
 def test_a_foreign_target_is_refused_plainly(interpreter: Interpreter, tmp_path: Path) -> None:
     python = interpreter.executable
     done = verify_command(python, "--target", "darwin/arm64", "sqlite3", cwd=tmp_path)
