@@ -16,6 +16,7 @@ _ESCAPES = re.compile(
 _QUOTES = str.maketrans({
     "\u2018": "'", "\u2019": "'", "`": "'", "\u201c": '"', "\u201d": '"', "\u00b4": "'",
     "\u00a0": " ", "\u0130": "I", "\u00ab": '"', "\u00bb": '"',
+    "\uff1a": ":",
 })  # fmt: skip
 
 _PREFIX = re.compile(
@@ -74,8 +75,11 @@ _SAYINGS = (
         ),
         "cannot open shared object file",
     ),
+    (re.compile(r" : (?=No such file)|:(?=No such file)"), ": "),
 )  # fmt: skip
 """The C library's and GCC's words in other languages (glibc and gcc message catalogues)."""
+
+_SAID = re.compile("|".join(pattern.pattern for pattern, _ in _SAYINGS))
 
 WRAP_WIDTH = 60
 _FLOW_LIMIT = 256 << 10
@@ -132,7 +136,7 @@ def _clean(text: str) -> list[str]:
 
 def _comparable(text: str) -> str:
     text = text.translate(_QUOTES)
-    if not text.isascii():
+    if _SAID.search(text):
         for pattern, english in _SAYINGS:
             text = pattern.sub(english, text)
     return text

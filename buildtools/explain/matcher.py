@@ -11,9 +11,19 @@ from buildtools.explain.rules import Pattern, Rule
 
 HITS_LOOKED_AT = 200
 """Places of one anchor that are tried."""
+_REACH = 1500
+"""Characters before and after an anchor that are looked at: a line may be a megabyte of JSON."""
 _FLOWED_LINES = 3
 _FLOWED_TRUST = 0.93
 """What is left of the confidence when a match needed the line ends taken out."""
+
+_SUCCESS = re.compile(
+    r"^.*(?:Successfully installed |Successfully built [0-9a-f]{8}|Installed \d+ packages? in "
+    r"|added \d+ packages|Resetting the last seen epoch|Consumer has joined the group"
+    r"|Successfully joined group|Finished assignment for group)",
+    re.MULTILINE,
+)
+"""Words after which a trouble that passes has passed (pip, uv, docker, npm, Kafka's clients)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +48,11 @@ class Match:
 
 def match_rules(rules: Iterable[Rule], documents: Sequence[Document]) -> tuple[Match, ...]:
     """Every rule that holds in the text."""
-    return tuple(match for rule in rules if (match := _match(rule, documents)) is not None)
+    known = tuple(rules)
+    anchors = {anchor for rule in known for anchor in rule.triggers}
+    present = {a for a in anchors if any(a in document.lower for document in documents)}
+    likely = (r for r in known if not (r.triggers and r.triggers.isdisjoint(present)))
+    return tuple(match for rule in likely if (match := _match(rule, documents)) is not None)
 
 
 def _match(rule: Rule, documents: Sequence[Document]) -> Match | None:
@@ -49,6 +63,8 @@ def _match(rule: Rule, documents: Sequence[Document]) -> Match | None:
         if not all(_anywhere(pattern, documents) for pattern in rule.where):
             return None
         if any(_anywhere(pattern, documents) for pattern in rule.unless):
+            return None
+        if rule.fading and _SUCCESS.search(document.text, found.end()):
             return None
         trust = _FLOWED_TRUST if document.flowed else 1.0
         first, last = document.line_at(found.start()), document.line_at(max(found.end() - 1, 0))
@@ -98,8 +114,8 @@ def _windows(pattern: Pattern, document: Document, more: int) -> list[tuple[int,
         tried = 0
         while at >= 0 and tried < HITS_LOOKED_AT:
             tried += 1
-            start, end = _window(document, at, more)
-            found.add((start, end))
+            first, end = _window(document, at, more)
+            found.add((max(first, at - _REACH), min(end, at + _REACH)))
             at = document.lower.find(anchor, max(end, at + 1))
     return sorted(found)
 

@@ -36,7 +36,8 @@ class Pattern:
 class Rule:
     """One way in which one cause shows itself.
 
-    ``any``: one of them must match; ``where``: each of them must match somewhere in the text;
+    ``any``: one of them must match; ``triggers``: literals without all of which none can, empty
+    when that is not known; ``where``: each of them must match somewhere in the text;
     ``unless``: none of them may. ``fading``: a trouble that passes, over when the text ends well.
     ``remedy`` and ``commands``, where given, stand before those of the cause.
     """
@@ -46,6 +47,7 @@ class Rule:
     confidence: float
     sources: tuple[str, ...]
     any: tuple[Pattern, ...]
+    triggers: frozenset[str]
     where: tuple[Pattern, ...] = ()
     unless: tuple[Pattern, ...] = ()
     lines: int = 0
@@ -107,12 +109,14 @@ def _rule(entry: Mapping[str, Any], name: str) -> Rule:
     if strange:
         raise CannotLookError(f"a rule has the unknown key {min(strange)}", where=where)
     try:
+        patterns = _patterns(entry["any"])
         return Rule(
             id=entry["id"],
             cause=Cause(entry["cause"]),
             confidence=float(entry["confidence"]),
             sources=_words(entry["source"]),
-            any=_patterns(entry["any"]),
+            any=patterns,
+            triggers=_triggers(patterns),
             where=_patterns(entry.get("where", ())),
             unless=_patterns(entry.get("unless", ())),
             lines=int(entry.get("lines", 0)),
@@ -123,6 +127,12 @@ def _rule(entry: Mapping[str, Any], name: str) -> Rule:
         )
     except (KeyError, ValueError, re.error) as error:
         raise CannotLookError("a rule is wrong", where=where, why=repr(error)) from error
+
+
+def _triggers(patterns: tuple[Pattern, ...]) -> frozenset[str]:
+    if not all(pattern.anchors for pattern in patterns):
+        return frozenset()
+    return frozenset(anchor for pattern in patterns for anchor in pattern.anchors)
 
 
 def _patterns(value: Any) -> tuple[Pattern, ...]:

@@ -1,0 +1,236 @@
+# ruff: noqa: E501, ISC004 - the lines stand here as programs print them
+"""Diagnostic lines as the programs word them, each with its cause: one line states one kind.
+
+Written from the programs' own sources and manuals (glibc, musl, dyld, CPython, pip, uv, GCC, ld,
+pkg-config, node, npm, Kafka's clients, MySQL's, Redis's); names and paths are made up.
+"""
+
+LINES: tuple[tuple[str, str], ...] = (
+    ("foreign-format", "ImportError: /srv/lib/_mysql.so: invalid ELF header"),
+    ("foreign-format", "dlopen(/a/x.so, 2): '/a/x.so' (slice is not valid mach-o file)"),
+    (
+        "foreign-format",
+        "no suitable image found.  Did find: x.node: unknown file type, first eight bytes: "
+        "0x7F 0x45 0x4C 0x46 0x02 0x01 0x01 0x00",
+    ),
+    ("foreign-arch", "ImportError: libodbc.so.2: wrong ELF class: ELFCLASS32"),
+    (
+        "foreign-arch",
+        "'/a/x.dylib' (mach-o file, but is an incompatible architecture (have 'x86_64', need 'arm64'))",
+    ),
+    ("foreign-arch", "exec /usr/local/bin/python: exec format error"),
+    ("foreign-arch", "-bash: ./tool: cannot execute binary file: Exec format error"),
+    ("foreign-arch", "zsh: bad CPU type in executable: node"),
+    (
+        "foreign-arch",
+        "/srv/_mysql.cpython-311-aarch64-linux-gnu.so: cannot open shared object file: "
+        "No such file or directory",
+    ),
+    ("abi-mismatch", "Error: Module did not self-register: '/srv/x.node'."),
+    (
+        "abi-mismatch",
+        "ImportError: dynamic module does not define module export function (PyInit__mysql)",
+    ),
+    ("abi-mismatch", "/srv/_x.so: undefined symbol: PyUnicodeUCS2_AsASCIIString"),
+    (
+        "abi-mismatch",
+        "RuntimeError: module compiled against API version 0x10 but this version of numpy is 0xe",
+    ),
+    ("libc-mismatch", "Error relocating /srv/x.so: __vsnprintf_chk: symbol not found"),
+    (
+        "libc-mismatch",
+        "ImportError: libc.musl-x86_64.so.1: cannot open shared object file: "
+        "No such file or directory",
+    ),
+    (
+        "libc-mismatch",
+        "Error loading shared library ld-linux-aarch64.so.1: No such file or directory "
+        "(needed by /srv/x.so)",
+    ),
+    (
+        "libc-too-old",
+        "/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.34' not found (required by ./x.so)",
+    ),
+    (
+        "libstdcxx-too-old",
+        "/usr/lib/libstdc++.so.6: version `GLIBCXX_3.4.30' not found (required by x.node)",
+    ),
+    (
+        "macos-too-old",
+        "Referenced from: /a/libpython3.13.dylib (which was built for Mac OS X 14.0)",
+    ),
+    (
+        "missing-library",
+        "ImportError: libmysqlclient.so.21: cannot open shared object file: "
+        "No such file or directory",
+    ),
+    (
+        "missing-library",
+        "Error loading shared library libpq.so.5: No such file or directory (needed by x.so)",
+    ),
+    ("missing-library", "Library not loaded: /opt/homebrew/opt/zstd/lib/libzstd.1.dylib"),
+    (
+        "missing-library",
+        "ImportError: DLL load failed while importing _mysql: The specified module could not "
+        "be found.",
+    ),
+    ("missing-symbol", "ImportError: ./_mysql.so: undefined symbol: mysql_real_connect"),
+    ("missing-symbol", "Error relocating /usr/bin/kcat: rd_kafka_abc: symbol not found"),
+    ("missing-symbol", "symbol not found in flat namespace '_sqlite3_serialize'"),
+    (
+        "missing-symbol",
+        "/usr/lib/libssl.so.1.1: version `OPENSSL_1_1_1' not found (required by x.so)",
+    ),
+    ("corrupt-binary", "ImportError: ./_mysql.so: file too short"),
+    ("corrupt-binary", "truncated mach-o error: segment __TEXT extends past end of file"),
+    ("corrupt-binary", "zipfile.BadZipFile: File is not a zip file"),
+    ("pure-fallback", "ImportError: MySQL Connector/Python C Extension not available (No module)"),
+    (
+        "pure-fallback",
+        "WARNING: The C extension could not be compiled, speedups are not enabled.",
+    ),
+    ("missing-native-module", "ModuleNotFoundError: No module named '_sqlite3'"),
+    ("missing-native-module", "Error: Could not locate the bindings file. Tried:"),
+    (
+        "missing-native-module",
+        "Error: No native build was found for platform=linux arch=arm64 runtime=node abi=108",
+    ),
+    (
+        "missing-native-module",
+        "ImportError: cannot import name '_mysql' from partially initialized module 'MySQLdb' "
+        "(most likely due to a circular import)",
+    ),
+    (
+        "shadowed",
+        "ModuleNotFoundError: No module named 'mysql.connector'; 'mysql' is not a package",
+    ),
+    (
+        "shadowed",
+        "ImportError: this is MySQLdb version (1, 2, 4, 'beta', 4), but _mysql is version "
+        "(1, 2, 5, 'final', 1)",
+    ),
+    ("record-mismatch", "ERROR: Cannot uninstall PyYAML 5.3.1, RECORD file not found."),
+    ("record-mismatch", "WARNING: Ignoring invalid distribution -ysqlclient (/srv/site-packages)"),
+    (
+        "wheel-tag-mismatch",
+        'auditwheel: error: cannot repair "x.whl" to "manylinux2014_x86_64" ABI because of the '
+        "presence of too-recent versioned symbols.",
+    ),
+    ("sqlite-too-old", "django.core.exceptions: SQLite 3.31 or later is required (found 3.7.17)."),
+    ("sqlite-too-old", 'sqlite3.OperationalError: near "RETURNING": syntax error'),
+    (
+        "auth-plugin-missing",
+        "(2059, \"Authentication plugin 'caching_sha2_password' cannot be loaded: "
+        '/usr/lib/mysql/plugin/caching_sha2_password.so: cannot open shared object file")',
+    ),
+    (
+        "auth-plugin-missing",
+        "RuntimeError: 'cryptography' package is required for sha256_password or "
+        "caching_sha2_password auth methods",
+    ),
+    ("missing-compiler", "error: command 'gcc' failed: No such file or directory"),
+    ("missing-compiler", "/bin/sh: 1: cc: not found"),
+    ("missing-compiler", "gyp ERR! stack Error: not found: make"),
+    ("missing-compiler", "error: Microsoft Visual C++ 14.0 or greater is required."),
+    (
+        "missing-compiler",
+        "xcrun: error: invalid active developer path (/Library/Developer/CommandLineTools)",
+    ),
+    ("missing-compiler", "error: can't find Rust compiler"),
+    ("missing-python-headers", "a.c:1:10: fatal error: Python.h: No such file or directory"),
+    ("missing-python-headers", "a.c:1:10: fatal error: 'Python.h' file not found"),
+    ("missing-pkg-config", "/bin/sh: 1: pkg-config: not found"),
+    (
+        "missing-pkg-config",
+        "Command 'pkg-config --exists mysqlclient' returned non-zero exit status 127.",
+    ),
+    ("missing-client-headers", "a.c:1:10: fatal error: mysql.h: No such file or directory"),
+    (
+        "missing-client-headers",
+        "Command 'pkg-config --exists mysqlclient' returned non-zero exit status 1.",
+    ),
+    ("missing-client-headers", "Error: pg_config executable not found."),
+    ("missing-mysql-config", "/bin/sh: mysql_config: command not found"),
+    ("missing-link-library", "/usr/bin/ld: cannot find -lmariadb: No such file or directory"),
+    ("missing-link-library", "ld: library 'ssl' not found"),
+    ("missing-link-library", "LINK : fatal error LNK1181: cannot open input file 'mysql.lib'"),
+    ("no-matching-distribution", "ERROR: No matching distribution found for pysqlite3-binary"),
+    (
+        "no-matching-distribution",
+        "Because torch==2.2 has no wheels with a matching Python ABI tag (e.g., `cp313`)",
+    ),
+    ("unsupported-wheel", "ERROR: x-1-cp37-cp37m-win_amd64.whl is not a supported wheel on this platform."),
+    ("build-backend-too-old", "error: invalid command 'bdist_wheel'"),
+    ("build-backend-too-old", "AttributeError: module 'pkgutil' has no attribute 'ImpImporter'"),
+    ("missing-distutils", "ModuleNotFoundError: No module named 'distutils'"),
+    (
+        "hash-mismatch",
+        "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",
+    ),
+    ("hash-mismatch", "npm ERR! code EINTEGRITY"),
+    (
+        "index-unreachable",
+        "WARNING: Retrying (Retry(total=4, connect=None)) after connection broken by "
+        "'NewConnectionError: [Errno -3] Temporary failure in name resolution': /simple/x/",
+    ),
+    ("index-unreachable", "npm ERR! code ENOTFOUND"),
+    ("out-of-memory", "gcc: fatal error: Killed signal terminated program cc1"),
+    ("out-of-memory", "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"),
+    ("out-of-memory", "==> Ran out of memory (used over 512MB) while running your code."),
+    ("no-space", "OSError: [Errno 28] No space left on device"),
+    ("externally-managed", "error: externally-managed-environment"),
+    (
+        "kafka-leader-election",
+        "WARN Error while fetching metadata with correlation id 1 : {t=LEADER_NOT_AVAILABLE}",
+    ),
+    ("kafka-leader-election", "Broker: Leader not available"),
+    ("kafka-coordinator-unavailable", "The coordinator is not available. COORDINATOR_NOT_AVAILABLE"),
+    ("kafka-coordinator-unavailable", "kafka.errors.GroupCoordinatorNotAvailableError: [Error 15]"),
+    (
+        "kafka-advertised-listener",
+        "%3|1|FAIL|rdkafka#consumer-1| [thrd:kafka:29092/1]: kafka:29092/1: Failed to resolve "
+        "'kafka:29092': Name or service not known",
+    ),
+    (
+        "kafka-advertised-listener",
+        "WARN Connection to node 1 (localhost/127.0.0.1:9092) could not be established.",
+    ),
+    (
+        "zookeeper-node-exists",
+        "ERROR Error while creating ephemeral at /brokers/ids/1, node already exists and owner "
+        "'1' does not match current session '2'",
+    ),
+    (
+        "kafka-cluster-id",
+        "InconsistentClusterIdException: The Cluster ID a doesn't match stored clusterId Some(b)",
+    ),
+    ("broker-unreachable", "kafka.errors.NoBrokersAvailable: NoBrokersAvailable"),
+    (
+        "broker-unreachable",
+        "WARN Connection to node -1 (kafka/10.0.0.2:9092) could not be established. Broker may "
+        "not be available.",
+    ),
+    ("broker-unreachable", "%3|1|FAIL|rdkafka#producer-1| 1/1 brokers are down"),
+    ("mysql-not-ready", "(2003, \"Can't connect to MySQL server on 'db' ([Errno 111])\")"),
+    ("mysql-not-ready", "Error: connect ECONNREFUSED 172.18.0.2:3306"),
+    ("redis-auth", "redis.exceptions.AuthenticationError: NOAUTH Authentication required."),
+    ("redis-auth", "ReplyError: WRONGPASS invalid username-password pair or user is disabled."),
+)  # fmt: skip
+
+NEGATIVES: tuple[str, ...] = (
+    "",
+    "Successfully installed mysqlclient-2.3.1",
+    "ImportError: cannot import name 'User' from partially initialized module 'models' "
+    "(most likely due to a circular import) (/app/models.py)",
+    "E       assert 3 == 4",
+    "src/a.ts:37:44 - error TS2345: Argument of type 'string' is not assignable",
+    "sqlite3.OperationalError: database is locked",
+    "django.db.utils.OperationalError: no such table: auth_user",
+    "fatal: not a git repository (or any of the parent directories): .git",
+    "OSError: /a/libgomp.so.1: cannot allocate memory in static TLS block",
+    "dlopen(/a/x.node, 1): code signature in (/a/x.node) not valid for use in process",
+    "AttributeError: 'sqlite3.Connection' object has no attribute 'enable_load_extension'",
+    "ENOSPC: System limit for number of file watchers reached",
+    "KeyError: 'DATABASE_URL'",
+    'connection to server at "db", port 5432 failed: Connection refused',
+)

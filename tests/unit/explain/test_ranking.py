@@ -1,0 +1,105 @@
+"""The root cause is named, not the last line, and doubt lowers the confidence."""
+
+from buildtools.explain import explain
+from buildtools.explain.ranking import BRINGS_ABOUT
+from buildtools.findings import Cause
+
+
+def test_no_cause_brings_itself_about() -> None:
+    for cause, effects in BRINGS_ABOUT.items():
+        assert cause not in effects
+
+
+def test_a_missing_pkg_config_is_the_root_of_what_pip_says_last() -> None:
+    found = explain(
+        "      /bin/sh: 1: pkg-config: not found\n"
+        "      Command 'pkg-config --exists mysqlclient' returned non-zero exit status 127.\n"
+        "      Exception: Can not find valid pkg-config name.\n"
+        "  note: This error originates from a subprocess, and is likely not a problem with pip.\n"
+        "ERROR: Failed to build installable wheels for some pyproject.toml based projects\n"
+    )
+    assert found.cause is Cause.MISSING_PKG_CONFIG
+    assert found.confidence >= 0.9
+
+
+def test_pkg_config_that_answers_no_means_that_the_headers_are_missing() -> None:
+    found = explain(
+        "Trying pkg-config --exists mysqlclient\n"
+        "Command 'pkg-config --exists mysqlclient' returned non-zero exit status 1.\n"
+        "Exception: Can not find valid pkg-config name.\n"
+    )
+    assert found.cause is Cause.MISSING_CLIENT_HEADERS
+
+
+def test_without_a_word_on_why_the_headline_is_not_sure() -> None:
+    found = explain("Exception: Can not find valid pkg-config name.")
+    assert found.confidence < 0.8
+
+
+def test_a_network_failure_is_the_root_of_no_matching_distribution() -> None:
+    found = explain(
+        "WARNING: Retrying (Retry(total=0, connect=None)) after connection broken by "
+        "'NewConnectionError: Failed to establish a new connection': /simple/mysqlclient/\n"
+        "ERROR: Could not find a version that satisfies the requirement mysqlclient\n"
+        "ERROR: No matching distribution found for mysqlclient\n"
+    )
+    assert found.cause is Cause.INDEX_UNREACHABLE
+    assert Cause.NO_MATCHING_DISTRIBUTION in found.also
+
+
+def test_a_network_failure_that_passed_is_no_cause() -> None:
+    found = explain(
+        "WARNING: Retrying (Retry(total=4, connect=None)) after connection broken by "
+        "'ReadTimeoutError: HTTPSConnectionPool': /simple/mysqlclient/\n"
+        "Successfully installed mysqlclient-2.3.1\n"
+    )
+    assert found.cause is Cause.UNKNOWN
+
+
+def test_one_headline_has_three_causes_told_apart_by_its_last_line() -> None:
+    head = (
+        "ImportError: no pq wrapper available.\nAttempts made:\n"
+        "- couldn't import psycopg 'c' implementation: No module named 'psycopg_c'\n"
+    )
+    lines = {
+        "- couldn't import psycopg 'python' implementation: libpq library not found":
+            Cause.MISSING_LIBRARY,
+        "- couldn't import psycopg 'binary' implementation: dlopen(/a/pq.so): tried: '/a/pq.so' "
+        "(mach-o file, but is an incompatible architecture (have 'x86_64', need 'arm64'))":
+            Cause.FOREIGN_ARCH,
+        "- couldn't import psycopg 'binary' implementation: /a/pq.so: undefined symbol: PyInt_Type":
+            Cause.ABI_MISMATCH,
+    }  # fmt: skip
+    assert {line: explain(f"{head}{line}\n").cause for line in lines} == lines
+
+
+def test_musl_words_are_not_always_about_the_libc() -> None:
+    line = "Error relocating /usr/bin/kcat: {}: symbol not found"
+    assert explain(line.format("fcntl64")).cause is Cause.LIBC_MISMATCH
+    assert explain(line.format("rd_kafka_incremental_assign")).cause is Cause.MISSING_SYMBOL
+    assert explain(line.format("PyLong_AsLong")).cause is Cause.ABI_MISMATCH
+
+
+def test_a_plugin_that_is_missing_is_not_a_missing_library() -> None:
+    found = explain(
+        "Plugin caching_sha2_password could not be loaded: "
+        "/usr/lib/plugin/caching_sha2_password.so: cannot open shared object file: No such file"
+    )
+    assert found.cause is Cause.AUTH_PLUGIN_MISSING
+
+
+def test_a_full_disk_is_the_root_of_whatever_follows() -> None:
+    found = explain(
+        "/tmp/a.s: fatal error: error writing to /tmp/a.s: No space left on device\n"
+        "error: command 'gcc' failed with exit status 1\n"
+        "ModuleNotFoundError: No module named 'MySQLdb'\n"
+    )
+    assert found.cause is Cause.NO_SPACE
+
+
+def test_two_unrelated_causes_are_not_told_with_confidence() -> None:
+    found = explain(
+        "OSError: [Errno 28] No space left on device\nredis: NOAUTH Authentication required.\n"
+    )
+    assert found.confidence < 0.8
+    assert found.also
