@@ -22,7 +22,7 @@ _SHN_UNDEF = 0
 _DT_VERSYM = 0x6FFFFFF0
 _VERSIONED = range(2, 0x8000)
 
-_MOST_SYMBOLS = 24_576
+_MOST_SYMBOLS = 16_384
 _NAME_BYTES = 8 << 20
 _MOST_BUCKETS = 1 << 16
 
@@ -41,7 +41,7 @@ _NONE = Symbols(frozenset(), frozenset(), frozenset())
 def read_symbols(image: Image, strings: StringTable) -> Symbols:
     """Undefined (but not weak) and defined names.
 
-    Those of a file with more than it is worth reading (24,576 symbols, or 8 MiB of names) are not
+    Those of a file with more than it is worth reading (16,384 symbols, or 8 MiB of names) are not
     read. Raises :class:`BinaryInvalid`.
     """
     if _DT_SYMTAB not in image.dynamic:

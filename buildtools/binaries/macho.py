@@ -57,7 +57,7 @@ _PLATFORMS = {
     12: "visionos-simulator",
 }
 
-_SEGMENT, _SYMTAB, _SEGMENT_64 = 0x1, 0x2, 0x19
+_SEGMENT, _SYMTAB, _DYSYMTAB, _SEGMENT_64 = 0x1, 0x2, 0xB, 0x19
 _CODE_SIGNATURE, _DYLD_INFO, _DYLD_INFO_ONLY = 0x1D, 0x22, 0x80000022
 _ID_DYLIB, _LOAD_DYLIB, _LAZY_LOAD_DYLIB = 0xD, 0xC, 0x20
 _LOAD_WEAK_DYLIB, _REEXPORT_DYLIB, _LOAD_UPWARD_DYLIB = 0x80000018, 0x8000001F, 0x80000023
@@ -191,21 +191,23 @@ class _Slice:
 
     def _take_places(self, command: int, data: bytes) -> None:
         if command == _SYMTAB:
-            layout = Struct(self.layout.order + "8x4I")
-            if len(data) < layout.size:
-                raise BinaryInvalid("a symbol table command that is too short")
-            self.places.symbols = layout.unpack_from(data)
+            self.places.symbols = self._numbers(data, "8x4I")
             _, _, start, size = self.places.symbols
             self.source.require(start + size, "the string table")
+        elif command == _DYSYMTAB:
+            self.places.ranges = self._numbers(data, "8x6I")
         elif command in (_DYLD_INFO, _DYLD_INFO_ONLY):
-            layout = Struct(self.layout.order + "40xII")
-            if len(data) < layout.size:
-                raise BinaryInvalid("a dyld information command that is too short")
-            self.places.exports = layout.unpack_from(data)
+            self.places.exports = self._numbers(data, "40xII")
         elif command == _EXPORTS_TRIE:
             self.places.exports = self._words(data)[2:]
         elif command == _CHAINED_FIXUPS:
             self.places.fixups = self._words(data)[2:]
+
+    def _numbers(self, data: bytes, layout: str) -> tuple[int, ...]:
+        numbers = Struct(self.layout.order + layout)
+        if len(data) < numbers.size:
+            raise BinaryInvalid(f"a load command of {len(data)} bytes")
+        return numbers.unpack_from(data)
 
     def _words(self, data: bytes) -> tuple[int, ...]:
         if len(data) < self.layout.words.size:

@@ -15,9 +15,11 @@ from buildtools.binaries.facts import BinaryInvalid
 _N_STAB, _N_TYPE, _N_EXT = 0xE0, 0x0E, 0x01
 _N_UNDF, _N_WEAK_REF = 0x0, 0x40
 
-_MOST_SYMBOLS = 24_576
-_NAME_BYTES = 8 << 20
-_MOST_TRIE_NODES = 32_768
+_MOST_SYMBOLS = 16_384
+_STRINGS_BYTES = 8 << 20
+_NAME_BYTES = 3 << 20
+_MOST_STEPS = 24_576
+"""Symbols and nodes of the trie together."""
 _FIXUP_BYTES = 4 << 20
 
 Symbols = tuple[frozenset[str] | None, frozenset[str] | None]
@@ -25,9 +27,14 @@ Symbols = tuple[frozenset[str] | None, frozenset[str] | None]
 
 @dataclass(slots=True, kw_only=True)
 class SymbolPlaces:
-    """Where a file keeps its symbols: file offsets and sizes (of symbols, the count), or empty."""
+    """Where a file keeps its symbols: file offsets and sizes, or empty where it has none.
+
+    ``symbols`` is the table's offset and count, the strings' offset and size; ``ranges`` are pairs
+    of first index and count for the local, the defined and the undefined symbols.
+    """
 
     symbols: tuple[int, ...] = ()
+    ranges: tuple[int, ...] = ()
     exports: tuple[int, ...] = ()
     fixups: tuple[int, ...] = ()
 
@@ -41,8 +48,14 @@ class _Allowance:
 
     def __init__(self, share: int) -> None:
         self.symbols = _MOST_SYMBOLS // share
-        self.nodes = _MOST_TRIE_NODES // share
+        self._steps = _MOST_STEPS // share
         self._bytes = _NAME_BYTES // share
+
+    def take(self, steps: int) -> None:
+        """Count so many symbols or nodes as read."""
+        self._steps -= steps
+        if self._steps < 0:
+            raise _TooMany
 
     def spend(self, length: int) -> None:
         """Count a name of that many bytes."""
@@ -64,7 +77,7 @@ def read_symbols(
     layout = Struct(order + ("IBBHQ" if wide else "IBBHI"))
     try:
         if places.symbols:
-            undefined, defined = _read_table(source, places.symbols, layout, allowance)
+            undefined, defined = _read_table(source, places, layout, allowance)
         if places.fixups and not undefined:
             undefined = _imports(source, places.fixups, order, allowance)
     except _TooMany:
@@ -79,16 +92,22 @@ def read_symbols(
 
 def _read_table(
     source: ByteSource,
-    place: tuple[int, ...],
+    places: SymbolPlaces,
     layout: Struct,
     allowance: _Allowance,
 ) -> tuple[set[str], set[str]]:
-    """The names of the symbol table: the undefined ones and the defined ones."""
+    """The names of the symbol table: the undefined ones and the defined ones, no local ones."""
     undefined: set[str] = set()
     defined: set[str] = set()
-    start, count, strings_at, strings_size = place
-    if count > allowance.symbols or strings_size > _NAME_BYTES:
+    start, count, strings_at, strings_size = places.symbols
+    if places.ranges:
+        _, _, first, _, undefined_at, undefined_count = places.ranges
+        if first <= undefined_at and undefined_at + undefined_count <= count:
+            start += layout.size * first
+            count = undefined_at + undefined_count - first
+    if count > allowance.symbols or strings_size > _STRINGS_BYTES:
         raise _TooMany
+    allowance.take(count)
     names = source.at(strings_at, strings_size)
     table = source.at(start, layout.size * count)
     for at, kind, _, description, value in layout.iter_unpack(table):
@@ -161,6 +180,7 @@ def _exports(source: ByteSource, place: tuple[int, ...], allowance: _Allowance) 
         if node in seen:
             raise BinaryInvalid("the export trie is no tree")
         seen.add(node)
+        allowance.take(1)
         terminal, at = _number(data, node)
         if terminal:
             names.add(prefix.decode("utf-8", "backslashreplace"))
@@ -177,6 +197,4 @@ def _exports(source: ByteSource, place: tuple[int, ...], allowance: _Allowance) 
             allowance.spend(len(name))
             child, at = _number(data, end + 1)
             todo.append((child, name))
-        if len(seen) + len(todo) > allowance.nodes:
-            raise _TooMany
     return names

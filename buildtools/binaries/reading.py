@@ -26,7 +26,7 @@ def read_binary(stream: BinaryIO, *, symbols: bool = False) -> Binary:
     ``stream`` must be seekable; it is read by position, and where it stands afterwards is not
     defined. A file on disk is best opened with ``buffering=0``. ``symbols`` fills ``undefined`` and
     ``defined``, which costs time in proportion to their number; they stay None for files with more
-    than is worth reading (24,576 symbols or 8 MiB of names).
+    than is worth reading (16,384 symbols or 8 MiB of names).
 
     Raises :class:`BinaryInvalid` for anything that a loader would not take or that its own headers
     say is cut short; errors of the stream itself pass through.

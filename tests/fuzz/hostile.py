@@ -53,7 +53,7 @@ def elf_files() -> Iterator[tuple[str, bytes]]:
     table = names + rows
     hashed = 0x1000 + len(table)
     own = [(5, 0x1000), (10, len(names)), (6, 0x1000 + len(names)), (4, hashed)]
-    yield "elf-most-symbols", _elf(table + struct.pack("<IIQ", 1, 24_576, 0), own)
+    yield "elf-most-symbols", _elf(table + struct.pack("<IIQ", 1, 16_384, 0), own)
     gnu = struct.pack("<4I", 65_536, 1, 1, 0) + bytes(8) + b"\1\0\0\0" * 65_536 + bytes(1 << 18)
     chained = [(5, 0x1000), (10, len(names)), (6, 0x1000 + len(names)), (0x6FFFFEF5, hashed)]
     yield "elf-endless-hash-chain", _elf(table + gnu, chained)
@@ -82,10 +82,10 @@ def macho_files() -> Iterator[tuple[str, bytes]]:
     thin = _macho([load] * 250)
     yield "macho-many-names", thin
     small = _macho([struct.pack("<6I", 0xC, 32, 24, 0, 0, 0) + b"lib\0\0\0\0\0"] * 1024)
-    names = b"".join(b"_%06d\0" % n for n in range(24_576))
-    rows = b"".join(struct.pack("<IBBHQ", 8 * n, 1, 0, 0, n % 2) for n in range(24_576))
+    names = b"".join(b"_%06d\0" % n for n in range(16_384))
+    rows = b"".join(struct.pack("<IBBHQ", 8 * n, 1, 0, 0, n % 2) for n in range(16_384))
     start = 32 + 24
-    symtab = struct.pack("<6I", 2, 24, start + len(names), 24_576, start, len(names))
+    symtab = struct.pack("<6I", 2, 24, start + len(names), 16_384, start, len(names))
     symbols = _macho([symtab], names + rows)
     yield "macho-most-symbols", symbols
     for what, data in (("commands", small), ("symbols", symbols), ("names", thin)):
@@ -104,10 +104,10 @@ def macho_files() -> Iterator[tuple[str, bytes]]:
         chain += b"\0\1a\0" + uleb + b"\0"
     deep = struct.pack("<4I", 0x80000033, 16, at, len(chain))
     yield "macho-deep-trie", _macho([deep], bytes(chain))
-    rows = b"".join(struct.pack("<IBBHQ", 8 * n, 1, 0, 0, 0) for n in range(24_576))
+    rows = b"".join(struct.pack("<IBBHQ", 8 * n, 1, 0, 0, 0) for n in range(16_384))
     start = 32 + 24 + 16
     both = [
-        struct.pack("<6I", 2, 24, start + len(names), 24_576, start, len(names)),
+        struct.pack("<6I", 2, 24, start + len(names), 16_384, start, len(names)),
         struct.pack("<4I", 0x80000033, 16, start + len(names) + len(rows), 1 << 18),
     ]
     yield "macho-symbols-and-trie", _macho(both, names + rows + _full_trie(1 << 18))
