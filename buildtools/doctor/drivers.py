@@ -6,10 +6,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from buildtools.archives.files import join
-from buildtools.environment import Distribution, NativeFile, PlaceKind, Tree, normalized
+from buildtools.environment import Distribution, NativeFile, Tree, normalized
 from buildtools.findings import Cause, Finding, Severity
 from buildtools.recipes import NativeModule, PureKind, Recipe
 from buildtools.targets import Target
+
+_LOGIN_PLUGIN = "caching_sha2_password.so"
+_PLUGINS = frozenset(
+    f"{name}.so"
+    for name in (
+        "caching_sha2_password",
+        "client_ed25519",
+        "dialog",
+        "mysql_clear_password",
+        "sha256_password",
+    )
+)
+"""The login plugins of MariaDB Connector/C, which it loads by these names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,10 +138,10 @@ def plugin_finding(
     if b"caching_sha2_password" in content or b"MARIADB_PLUGIN_DIR" not in content:
         return None
     travelling = _travelling_plugins(file, tree)
-    if travelling:
+    if _LOGIN_PLUGIN in {module.filename for module in travelling}:
         return None
-    folder = plugin_folder(content)
-    if folder and on_host and "caching_sha2_password.so" in tree.files.names(folder):
+    folder = travelling[0].shown.rpartition("/")[0] if travelling else plugin_folder(content)
+    if folder and not travelling and on_host and _LOGIN_PLUGIN in tree.files.names(folder):
         return None
     looked = folder or "a folder that the library does not tell"
     return Finding(
@@ -157,20 +170,13 @@ def plugin_folder(content: bytes) -> str:
     return ""
 
 
-def _travelling_plugins(file: NativeFile, tree: Tree) -> bool:
-    """Whether the plugin lies in a folder of the same site that travels with the package."""
-    return any(
-        module.filename.startswith("caching_sha2_password") and module.place.path == file.place.path
+def _travelling_plugins(file: NativeFile, tree: Tree) -> list[NativeFile]:
+    """The login plugins that travel with the module's package: then the client uses no others."""
+    return [
+        module
         for module in tree.modules
-    )
-
-
-def stdlib_sqlite(tree: Tree) -> NativeFile | None:
-    """The standard library's ``_sqlite3``, where it is a file."""
-    for module in tree.modules:
-        if module.place.kind is PlaceKind.STDLIB and module.dotted == "_sqlite3":
-            return module
-    return None
+        if module.filename in _PLUGINS and module.place.path == file.place.path
+    ]
 
 
 def site_prefix(tree: Tree, site: str) -> str:

@@ -19,14 +19,16 @@ class FactsCache:
         self._arch = target.arch
         self._read: dict[tuple[bool, str], Binary | BinaryInvalid] = {}
         self._symbols: dict[tuple[bool, str], BinaryFacts | None] = {}
+        self._sizes: dict[str, int] = {}
         self.bytes = 0
 
     def scanned(self, files: Files, path: str) -> Binary | BinaryInvalid:
         """The binary at a path of the tree, whose size counts as looked at."""
         known = self._read.get((files.on_disk, path))
         if known is None:
-            known = self._load(files, path, count=True)
+            known = self._load(files, path)
             self._read[files.on_disk, path] = known
+        self.bytes += self._sizes.pop(path, 0)
         return known
 
     def candidate(self, files: Files, path: str) -> BinaryFacts | None:
@@ -37,7 +39,7 @@ class FactsCache:
         key = (files.on_disk, path)
         known = self._read.get(key)
         if known is None:
-            known = self._read[key] = self._load(files, path, count=False)
+            known = self._read[key] = self._load(files, path)
         if isinstance(known, _Unopened):
             raise OSError(known.reason)
         return None if isinstance(known, BinaryInvalid) else self.slice(known)
@@ -60,14 +62,13 @@ class FactsCache:
                 return facts
         return binary.slices[0]
 
-    def _load(self, files: Files, path: str, *, count: bool) -> Binary | BinaryInvalid:
+    def _load(self, files: Files, path: str) -> Binary | BinaryInvalid:
         try:
             stream = files.open(path)
         except OSError as error:
             return _Unopened(error.strerror or str(error))
         with stream:
-            if count:
-                self.bytes += stream.seek(0, io.SEEK_END)
+            self._sizes[path] = stream.seek(0, io.SEEK_END)
             try:
                 return read_binary(stream)
             except BinaryInvalid as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from buildtools.findings import Cause
-from tests.planting import FAULTS, PYTHON_PATH_COPY, Fault, Venv, install, plant_marker
+from tests.planting import FAULTS, PYTHON_PATH_COPY, Fault, Venv, install, make_venv, plant_marker
 
 pytestmark = pytest.mark.network
 
@@ -126,6 +126,34 @@ def test_a_copy_in_pythonpath_is_named_with_the_folder_to_take_out(
     assert finding["severity"] == "error"
     assert finding["command"] == ""
     assert f"{venv.outside}/path out of PYTHONPATH" in str(finding["remedy"])
+
+
+def test_what_is_taken_from_a_real_mysqlclient_is_named(tmp_path: Path) -> None:
+    """Its login plugin removed, then its libmariadb: built here, since no wheel is published."""
+    venv = make_venv(tmp_path)
+    made = subprocess.run(
+        [sys.executable, "-m", "buildtools", "rebuild", "mysqlclient", "--python", venv.python],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert doctor(venv, "--strict")[0] == 0
+    (plugin,) = venv.site.glob("**/caching_sha2_password.so")
+    content = plugin.read_bytes()
+    plugin.unlink()
+    _, document = doctor(venv)
+    assert {one["cause"] for one in document["findings"]} == {
+        "auth-plugin-missing", "record-mismatch",
+    }  # fmt: skip
+    plugin.write_bytes(content)
+    (library,) = venv.site.glob("*.libs/libmariadb*.so*")
+    library.unlink()
+    code, document = doctor(venv)
+    assert code == 1
+    missing = next(one for one in document["findings"] if one["cause"] == "missing-library")
+    assert missing["severity"] == "error"
+    assert library.name in str(missing["evidence"])
 
 
 def test_an_import_would_have_been_seen(healthy: dict[Kind, Venv], tmp_path: Path) -> None:

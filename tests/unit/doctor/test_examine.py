@@ -101,7 +101,12 @@ def test_a_library_beside_the_package_is_found_and_a_module_may_be_in_a_wheel(
         ):
             archive.writestr(name, (CORPUS / file).read_bytes())
     tree = scan(wheel)
-    assert examine(tree, LINUX, RECIPES).findings == ()
+    report = examine(tree, LINUX, RECIPES)
+    assert report.findings == ()
+    assert report.scanned.bytes == sum(
+        (CORPUS / file).stat().st_size
+        for file in ("elf-needs-libsample-runpath.so", "elf-libsample-1.1.so.1")
+    )
     tree.files.close()
 
 
@@ -203,6 +208,9 @@ def test_a_client_library_without_its_login_plugin_is_told(tmp_path: Path) -> No
     (finding,) = look(tmp_path).findings
     assert (finding.cause, finding.severity) == (Cause.AUTH_PLUGIN_MISSING, Severity.WARNING)
     assert "/usr/lib/nowhere/libmariadb3/plugin" in finding.evidence
+    put(tmp_path / "mysqlclient.libs" / "plugin" / "dialog.so")
+    (finding,) = look(tmp_path).findings
+    assert "mysqlclient.libs/plugin, where" in finding.evidence
     put(tmp_path / "mysqlclient.libs" / "plugin" / "caching_sha2_password.so")
     assert look(tmp_path).findings == ()
 
