@@ -32,7 +32,7 @@ class Pace:
             return self
         now = seconds / records
         cost = now if self.cost == 0 else self.cost * (1 - SMOOTHING) + now * SMOOTHING
-        wanted = int(self.target / cost) if cost > 0 else self.most
+        wanted = int(min(self.most, self.target / cost)) if cost > 0 else self.most
         limit = max(self.limit // 2, min(self.limit * 2, wanted))
         floor = min(SMALLEST, self.most)
         return replace(self, cost=cost, limit=max(floor, min(self.most, limit)))

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from database_consumer.logs import SecretGate, Tally, configure_logs, logger
+from database_consumer.settings import MASK, load_settings
+
+SECRET = "s3cret-p@ss"  # noqa: S105
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def restore() -> Iterator[None]:
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    root.handlers = []
+    yield
+    for handler in root.handlers:
+        handler.close()
+    root.handlers = before
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines(stream: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_lines_are_json_where_nobody_looks() -> None:
+    out = io.StringIO()
+    configure_logs(load_settings(env_file=None), stream=out)
+    logger("x").info("connected", database="mysql")
+    found = lines(out)[0]
+    assert (found["event"], found["database"], found["level"]) == ("connected", "mysql", "info")
+    assert str(found["timestamp"]).endswith("Z")
+
+
+def test_lines_are_for_people_on_a_terminal() -> None:
+    out = Terminal()
+    configure_logs(load_settings(env_file=None), stream=out)
+    logger("x").info("connected", database="mysql")
+    assert "connected" in out.getvalue()
+    assert not out.getvalue().startswith("{")
+
+
+def test_a_level_keeps_what_is_below_it_out() -> None:
+    out = io.StringIO()
+    configure_logs(load_settings({"log_level": "warning"}, env_file=None), stream=out)
+    logger("x").info("quiet")
+    logger("x").warning("loud")
+    assert [one["event"] for one in lines(out)] == ["loud"]
+
+
+def test_no_secret_passes_whoever_writes_it() -> None:
+    out = io.StringIO()
+    settings = load_settings({"db_host": "h", "db_password": SECRET}, env_file=None)
+    configure_logs(settings, stream=out)
+    logger("x").info(f"tried {SECRET}", url=settings.database, nested={"a": [SECRET]})
+    logging.getLogger("some.library").warning("library says %s", SECRET)
+    logger("x").info("named", password="other", error=ValueError(SECRET))  # noqa: S106
+    try:
+        int(f"refused {SECRET}")
+    except ValueError:
+        logger("x").exception("failed")
+    text = out.getvalue()
+    assert SECRET not in text
+    assert "s3cret-p%40ss" not in text
+    assert "other" not in text
+    assert text.count(MASK) >= 6
+    assert "ValueError: invalid literal" in text
+
+
+def test_files_hold_everything_and_errors_apart(tmp_path: Path) -> None:
+    settings = load_settings({"log_dir": tmp_path / "logs"}, env_file=None)
+    configure_logs(settings, stream=io.StringIO())
+    logger("x").info("connected")
+    logger("x").error("broken")
+    combined = (tmp_path / "logs" / "combined.log").read_text().splitlines()
+    errors = (tmp_path / "logs" / "error.log").read_text().splitlines()
+    assert [json.loads(one)["event"] for one in combined] == ["connected", "broken"]
+    assert [json.loads(one)["event"] for one in errors] == ["broken"]
+
+
+def test_a_short_secret_is_masked_by_its_name_only() -> None:
+    gate = SecretGate(["ab"])
+    found = gate(None, "", {"event": "cab", "db_password": "ab"})
+    assert found == {"event": "cab", "db_password": MASK}
+
+
+def test_a_tally_lets_one_line_through_for_many_events() -> None:
+    tally = Tally(every=1.0)
+    assert tally.add(5, now=10.0) == 5
+    assert tally.add(5, now=10.1) == 0
+    tally.hold(3)
+    assert tally.add(0, now=10.9) == 0
+    assert tally.add(0, now=11.0) == 8
+    assert tally.add(0, now=99.0) == 0

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from database_consumer.settings import MASK, Settings, SettingsError, load_settings, masked_url
+
+CARD = {
+    "DB_HOST": "db.example",
+    "DB_PORT": "3307",
+    "DB_USER": "app",
+    "DB_PASSWORD": "p@ss/word",
+    "DB_NAME": "shop",
+    "REDIS_HOST": "cache.example",
+    "REDIS_PORT": "6380",
+    "REDIS_PASSWORD": "re:dis",
+    "REDIS_DB": "2",
+    "KAFKA_BROKERS": "one:9092, two:9092",
+    "KAFKA_CLIENT_ID": "c",
+    "KAFKA_GROUP_ID": "g",
+    "TOPIC_DB_OPERATIONS": "t",
+    "CONSUMER_SESSION_TIMEOUT": "20000",
+    "CONSUMER_HEARTBEAT_INTERVAL": "2000",
+    "MAX_RETRY_ATTEMPTS": "3",
+    "RETRY_DELAY_MS": "100",
+    "DB_HEALTH_CHECK_INTERVAL": "9000",
+    "DB_RECONNECT_INTERVAL": "4000",
+    "LOG_LEVEL": "DEBUG",
+    "APP_ENV": "production",
+}
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in (*Settings.model_fields, *(field.upper() for field in Settings.model_fields)):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_defaults_are_those_of_the_card() -> None:
+    found = load_settings()
+    assert (found.topic_db_operations, found.kafka_group_id, found.kafka_client_id) == (
+        "db-operations-buffer",
+        "database-writer-group",
+        "database-consumer",
+    )
+    assert (found.consumer_session_timeout, found.consumer_heartbeat_interval) == (30_000, 3_000)
+    assert (found.max_retry_attempts, found.retry_delay_ms) == (5, 5_000)
+    assert (found.db_health_check_interval, found.db_reconnect_interval) == (10_000, 5_000)
+    assert (found.log_level, found.app_env) == ("info", "development")
+    assert found.status_host == "127.0.0.1"
+    assert found.database.startswith("sqlite:///")
+    assert found.redis is None
+
+
+def test_every_name_of_the_card_is_read_and_urls_are_quoted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in CARD.items():
+        monkeypatch.setenv(name, value)
+    found = load_settings()
+    assert found.database == "mysql://app:p%40ss%2Fword@db.example:3307/shop"
+    assert found.redis == "redis://:re%3Adis@cache.example:6380/2"
+    assert found.kafka_brokers == "one:9092,two:9092"
+    for name, value in CARD.items():
+        if value.isdigit():
+            assert getattr(found, name.lower()) == int(value)
+    assert found.log_level == "debug"
+
+
+def test_a_dotenv_file_is_read_and_the_environment_beats_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("DB_HOST=from-file\nDB_NAME=from-file\nUNKNOWN=1\n")
+    monkeypatch.setenv("DB_NAME", "from-environment")
+    assert load_settings().database == "mysql://root@from-file:3306/from-environment"
+
+
+def test_urls_beat_their_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "sqlite:////var/data.db")
+    monkeypatch.setenv("REDIS_URL", "rediss://elsewhere:1/0")
+    for name, value in CARD.items():
+        monkeypatch.setenv(name, value)
+    found = load_settings()
+    assert found.database == "sqlite:////var/data.db"
+    assert found.redis == "rediss://elsewhere:1/0"
+
+
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("STATUS_PORT", "DATABASE_URL", "DB_PORT", "LOG_DIR", "KAFKA_BROKERS"):
+        monkeypatch.setenv(name, "")
+    found = load_settings()
+    assert found.status_port is None
+    assert found.database_url is None
+    assert found.db_port == 3306
+    assert found.kafka_brokers == "localhost:9092"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DB_PORT", "http"),
+        ("DB_PORT", "0"),
+        ("KAFKA_BROKERS", "host:port"),
+        ("KAFKA_BROKERS", " , "),
+        ("LOG_LEVEL", "loud"),
+        ("KAFKA_SECURITY_PROTOCOL", "NONE"),
+        ("MAX_RETRY_ATTEMPTS", "-1"),
+        ("CACHE_NAMESPACE", "a{b}"),
+        ("CONSUMER_HEARTBEAT_INTERVAL", "30000"),
+    ],
+)
+def test_a_mistake_names_its_variable_and_not_its_value(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert name in str(caught.value)
+
+
+def test_a_bad_secret_is_not_repeated_in_the_complaint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DB_PORT", "hunter2-hunter2")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_what_is_shown_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {
+        "DB_PASSWORD": "s3cret-db",
+        "REDIS_PASSWORD": "s3cret-redis",
+        "KAFKA_SASL_PASSWORD": "s3cret-sasl",
+        "KAFKA_SSL_KEY_PASSWORD": "s3cret-key",
+        "DATABASE_URL": "mysql://app:s3cret-url@h/db?ssl_key_password=s3cret-query",
+        "REDIS_URL": "redis://:s3cret-rurl@h",
+    }
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    found = load_settings()
+    text = str(found.shown()) + repr(found) + str(found)
+    assert "s3cret" not in text
+    assert found.shown()["DB_PASSWORD"] == MASK
+    assert {"s3cret-db", "s3cret-url", "s3cret-rurl"} <= set(found.secrets())
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("mysql://u:pw@h:1/d", f"mysql://u:{MASK}@h:1/d"),
+        ("mysql://u@h/d", "mysql://u@h/d"),
+        ("redis://:pw@h", f"redis://:{MASK}@h"),
+        ("sqlite:///a/b.db", "sqlite:///a/b.db"),
+        ("mysql://u:p@w@h/d", f"mysql://u:{MASK}@h/d"),
+        ("mysql://u:p/w@h/d", f"mysql://{MASK}"),
+        ("mysql://h/d?password=x&a=b", f"mysql://h/d?password={MASK}&a=b"),
+        ("plain text", "plain text"),
+    ],
+)
+def test_a_password_is_masked_wherever_a_url_may_hold_it(url: str, shown: str) -> None:
+    assert masked_url(url) == shown
