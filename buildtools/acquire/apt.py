@@ -236,11 +236,11 @@ def open_apt(cache: Path, arch: str, *, release: str | None = None) -> Apt | Non
     )
     with locked(root / "lock"):
         if not (root / "apt.conf").is_file():
-            _write(apt, text)
+            write_configuration(apt, text)
     return apt
 
 
-def _write(apt: Apt, sources: str) -> None:
+def write_configuration(apt: Apt, sources: str) -> None:
     """Write configuration, sources and preferences; the machine's proxies stay in force."""
     root = apt.root
     for folder in ("lists/partial", "cache/archives/partial", "nothing"):

@@ -61,6 +61,8 @@ def resolve(request: WheelRequest, tools: Tools, *, recipe: Recipe | None = None
         report = room / "report.json"
         arguments = [
             "install",
+            # Why a page of the index could not be read is told at this level only.
+            "-vv",
             "--dry-run",
             "--ignore-installed",
             "--no-deps",
@@ -178,6 +180,8 @@ def fetch(request: WheelRequest, tools: Tools, *, recipe: Recipe | None = None) 
             request.python,
             [
                 "download",
+                # Why a page of the index could not be read is told at this level only.
+                "-vv",
                 "--no-deps",
                 "--only-binary=:all:",
                 "--dest",

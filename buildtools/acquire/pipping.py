@@ -40,7 +40,8 @@ _CAUSES: tuple[tuple[Cause, re.Pattern[str]], ...] = (
             r"|Max retries exceeded|Retrying \(Retry\(|Cannot connect to proxy|ProxyError"
             r"|SSLError|CERTIFICATE_VERIFY_FAILED|Read timed out|ConnectTimeoutError"
             r"|NewConnectionError|nodename nor servname"
-            r"|\b(?:401|403|407|5\d\d) (?:Client|Server) Error|Could not fetch URL"
+            r"|\b(?:401|403|407|5\d\d) (?:Client|Server) Error"
+            r"|Could not fetch URL \S+ (?:connection error|There was a problem confirming)"
         ),
     ),
     (Cause.MISSING_DISTUTILS, re.compile(r"No module named '?distutils")),
