@@ -13,6 +13,7 @@ import re
 import selectors
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,17 @@ _SECRETS = (
     ),
     (re.compile(r"(?i)\b(authorization:\s*(?:basic|bearer)\s+)\S+"), r"\1****"),
 )
+
+
+_interrupted = threading.Event()
+
+
+def interrupt_children() -> None:
+    """End every child that another thread waits for, and start no more: the user has had enough.
+
+    :func:`run` raises ``KeyboardInterrupt`` in those threads within a quarter of a second.
+    """
+    _interrupted.set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +215,8 @@ class _Reader:
 
     def _wait_and_move(self, selector: selectors.BaseSelector) -> bool:
         """Move what is ready within a quarter of a second; False when the deadline has passed."""
+        if _interrupted.is_set():
+            raise KeyboardInterrupt
         left = self._deadline - time.monotonic()
         if left <= 0:
             return False

@@ -61,7 +61,10 @@ class Installation:
 
     def __enter__(self) -> Self:
         self.scheme.require_writable()
-        self._lock.__enter__()
+        try:
+            self._lock.__enter__()
+        except OSError as error:
+            raise _failed("the environment's lock", error) from error
         return self
 
     def __exit__(

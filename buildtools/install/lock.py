@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -37,8 +38,9 @@ class EnvironmentLock:
                 why=f"process {holder}" if holder.isdigit() else "",
                 next_step="wait until it has ended, then run this again",
             ) from error
-        os.ftruncate(opened, 0)
-        os.pwrite(opened, f"{os.getpid()}\n".encode("ascii"), 0)
+        with contextlib.suppress(OSError):  # a full disk: the lock itself needs no room
+            os.ftruncate(opened, 0)
+            os.pwrite(opened, f"{os.getpid()}\n".encode("ascii"), 0)
         self._opened = opened
         return self
 
@@ -49,6 +51,7 @@ class EnvironmentLock:
         trace: TracebackType | None,
     ) -> None:
         if self._opened is not None:
-            os.ftruncate(self._opened, 0)
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._opened, 0)
             os.close(self._opened)
             self._opened = None

@@ -13,6 +13,7 @@ from buildtools.errors import BuildtoolsError, ExitCode, InstallFailedError, NoW
 from buildtools.install import Installation, Recovered, Scheme, recover_aside
 from buildtools.planning import Action, Plan
 from buildtools.probes import CheckVerdict, Verdict, run_check, verify
+from buildtools.processes import interrupt_children
 from buildtools.rebuild.installing import (
     Installer,
     ProofFailedError,
@@ -112,7 +113,8 @@ class _Run:
                     outcomes[name] = self._settle(standing, future, started)
                     self._request.on_event(name, outcomes[name].ending.value, "", None)
             except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
+                interrupt_children()
+                pool.shutdown(cancel_futures=True)
                 raise
         if not isinstance(self._installation, InstallFailedError):
             leave_stamp(self._survey, self._proven, self.kept)
