@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from buildtools.commands import COMMANDS
+from buildtools.commands.options import add_common
 from buildtools.errors import BuildtoolsError, ExitCode
 from buildtools.report import Screen
 
@@ -67,13 +68,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
             description=summary[0].upper() + summary[1:] + ".",
             conflict_handler="resolve",  # wheel takes several --python
         )
-        command.add_argument("--json", action="store_true", help="print one JSON document")
-        command.add_argument("-q", "--quiet", action="store_true", help="no progress")
-        command.add_argument(
-            "--python",
-            metavar="PATH",
-            help="the interpreter or virtual environment that it is about (default: this one)",
-        )
+        add_common(command)
         if name == asked:
             importlib.import_module(f"buildtools.commands.{name}").add_arguments(command)
     return parser

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from buildtools import __version__
+from buildtools.commands.options import add_common
 from buildtools.configuration import load_configuration
 from buildtools.deploy.blueprint import drift, new_blueprint, updated_blueprint
 from buildtools.deploy.blueprint_check import check_blueprint
@@ -24,14 +26,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = blueprint.add_mutually_exclusive_group()
     where.add_argument("--write", metavar="FILE", type=Path, help="bring this file up to date")
     where.add_argument("--check", metavar="FILE", type=Path, help="say whether it is up to date")
+    build = actions.add_parser("build", help="what the build command runs on Render")
+    build.add_argument(
+        "--install", metavar="WHAT", action="append", default=[], help="installed after the drivers"
+    )
+    build.add_argument("--wheelhouse", metavar="DIR", help="the store of wheels")
     check = actions.add_parser("check", help="lint a Blueprint")
     check.add_argument("file", metavar="FILE", type=Path)
+    for action in actions.choices.values():
+        add_common(action, inner=True)
 
 
 def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
     """Carry out one of the subcommands."""
     if args.action == "check":
         return _report(check_blueprint(_read(args.file), str(args.file)), screen, str(args.file))
+    if args.action == "build":
+        return _build(args, screen)
     service = render_service(load_configuration(Path.cwd()), __version__)
     if args.action == "command":
         return _command(service, screen)
@@ -45,6 +56,24 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
     else:
         screen.line(text.rstrip("\n"))
     return ExitCode.OK
+
+
+def _build(args: argparse.Namespace, screen: Screen) -> ExitCode:
+    from buildtools.deploy.render_build import RenderBuild, build_on_render
+    from buildtools.host import interpreter_facts
+    from buildtools.wheelhouse import wheelhouse_root
+
+    configuration = load_configuration(Path.cwd())
+    listed = render_service(configuration, __version__).requirements if configuration.render else ()
+    build = RenderBuild(
+        interpreter=interpreter_facts(args.python),
+        configuration=configuration,
+        wheelhouse=wheelhouse_root(configuration, args.wheelhouse),
+        variables=dict(os.environ),
+        requirements=tuple(configuration.root / name for name in listed),
+        install=tuple(args.install),
+    )
+    return build_on_render(build, screen.line)
 
 
 def _command(service: RenderService, screen: Screen) -> ExitCode:

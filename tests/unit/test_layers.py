@@ -15,8 +15,9 @@ FLOORS: dict[int, tuple[str, ...]] = {
     4: ("host", "archives", "configuration", "writing"),
     5: ("environment", "loader", "wheels"),
     6: ("doctor", "probes", "acquire", "install", "stamps", "wheelhouse"),
-    7: ("rebuild", "explain", "deploy", "stack"),
-    8: ("report", "cli", "commands", "__main__", "__init__"),
+    7: ("rebuild", "explain"),
+    8: ("deploy", "stack"),
+    9: ("report", "cli", "commands", "__main__", "__init__"),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 MODULES = sorted(PACKAGE.rglob("*.py"))
