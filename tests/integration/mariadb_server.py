@@ -23,7 +23,7 @@ from typing import Self
 
 import pytest
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds that the server may take to answer."""
 PASSWORD = "pr0be-s3cret"  # noqa: S105 - of a server that lives for one test
 DATABASE = "probes"
@@ -57,6 +57,7 @@ class MariaDbServer:
         self.folder = folder
         self.port = free_port()
         self.log = folder / "error.log"
+        self.said = folder / "said.log"
         self._data = folder / "data"
         # A socket's path holds 107 bytes at most; a test's own folder may be deeper than that.
         self._short = Path(tempfile.mkdtemp(prefix="mdb-"))
@@ -119,9 +120,10 @@ class MariaDbServer:
             "--plugin-load-add=auth_ed25519",
             *self._options,
         ]
-        self._process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        with self.said.open("ab") as said:
+            self._process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+            )
         self._wait_for_greeting()
 
     def stop(self, number: int = signal.SIGTERM) -> None:
@@ -184,5 +186,8 @@ class MariaDbServer:
                 if head[4:] == b"\x0a":
                     return
             time.sleep(0.05)
-        text = self.log.read_text(errors="replace") if self.log.exists() else "no log"
-        raise AssertionError(f"MariaDB does not answer on port {self.port}:\n{text[-3000:]}")
+        code = None if self._process is None else self._process.poll()
+        texts = [f.read_text(errors="replace") for f in (self.said, self.log) if f.exists()]
+        ended = "runs but is silent" if code is None else f"ended with {code}"
+        text = "\n".join(texts)[-3000:]
+        raise AssertionError(f"MariaDB {ended}, asked on port {self.port}:\n{text}")

@@ -1,6 +1,6 @@
 """The real drivers: SQLite's in every interpreter, MySQL's against a real MariaDB.
 
-Debian packages: mariadb-server, libmariadb-dev, pkg-config, gcc, libc6-dev.
+Debian packages: mariadb-server, libmariadb-dev, pkg-config, gcc, libc6-dev, openssl.
 """
 
 import json
@@ -78,6 +78,40 @@ def interpreter(
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDbServer]:
     with MariaDbServer(tmp_path_factory.mktemp("mariadb") / "server") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an authority, a server's certificate signed by it, and another authority."""
+    folder = tmp_path_factory.mktemp("tls")
+    request = ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj"]
+    for name in ("ca", "other"):
+        words = [*request, f"/CN={name}", "-x509", "-days", "3"]
+        checked([*words, "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"])
+    key, csr = folder / "server.key", folder / "server.csr"
+    checked([*request, "/CN=server", "-keyout", key, "-out", csr])
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1")
+    words = ["openssl", "x509", "-req", "-days", "3", "-CAcreateserial"]
+    signer: list[str | Path] = ["-CA", folder / "ca.pem", "-CAkey", folder / "ca.key"]
+    files: list[str | Path] = ["-in", csr, "-out", folder / "server.pem"]
+    checked([*words, *signer, *files, "-extfile", folder / "names"])
+    for file in folder.iterdir():
+        file.chmod(0o644)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tls_server(
+    tmp_path_factory: pytest.TempPathFactory, authority: Path
+) -> Iterator[MariaDbServer]:
+    options = tuple(
+        f"--ssl-{kind}={authority / name}"
+        for kind, name in (("ca", "ca.pem"), ("cert", "server.pem"), ("key", "server.key"))
+    )
+    folder = tmp_path_factory.mktemp("mariadb-tls") / "server"
+    authority.chmod(0o755)
+    with MariaDbServer(folder, options=options) as running:
         yield running
 
 
@@ -178,6 +212,30 @@ def test_a_wrong_password_is_the_servers_refusal_and_shows_nowhere(
     assert verdict.status is Status.FAILED
     assert "1045" in verdict.reason or "Access denied" in verdict.reason
     assert "wr0ng-s3cret" not in json.dumps(verdict.as_json())
+
+
+@pytest.mark.parametrize("driver", MYSQL)
+def test_the_modes_of_tls_mean_the_same_to_every_driver(
+    *, interpreter: Interpreter, tls_server: MariaDbServer, authority: Path, driver: str
+) -> None:
+    def connected(query: str) -> tuple[Status, str]:
+        dsn = parse_dsn(tls_server.url(query=query))
+        verdict = verify(RECIPES[driver], interpreter, dsn=dsn)
+        details = {check.name: check.detail for check in verdict.checks}
+        return verdict.status, details["connect"]
+
+    status, detail = connected("ssl-mode=disabled")
+    assert (status, detail.rpartition(", ")[2]) == (Status.OK, "no TLS")
+    for query in (
+        "ssl-mode=required",
+        f"ssl-mode=verify-ca&ssl-ca={authority / 'ca.pem'}",
+        f"ssl-mode=verify-identity&ssl-ca={authority / 'ca.pem'}",
+    ):
+        status, detail = connected(query)
+        assert status is Status.OK, (query, detail)
+        assert ", TLS " in detail
+    status, detail = connected(f"ssl-mode=verify-ca&ssl-ca={authority / 'other.pem'}")
+    assert status is Status.FAILED, detail
 
 
 def verify_command(
