@@ -68,8 +68,10 @@ def test_the_last_line_of_a_long_text_is_kept_under_its_number() -> None:
 
 
 def test_a_text_in_utf_16_is_read() -> None:
-    text = codecs.BOM_UTF16_LE + CAUSE.decode().encode("utf-16-le")
-    assert explain(io.BytesIO(text)).cause is Cause.MISSING_LIBRARY
+    text = codecs.BOM_UTF16_LE + ("caf\u00e9 " + CAUSE.decode()).encode("utf-16-le")
+    found = explain(io.BytesIO(text))
+    assert found.cause is Cause.MISSING_LIBRARY
+    assert found.evidence[0].text.startswith("caf\u00e9 ImportError")
 
 
 def test_text_streams_and_strings_are_read_alike() -> None:
