@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     db_reconnect_interval: int = Field(default=5_000, ge=50)
     embedded_path: Path = Path("database-consumer.sqlite3")
     entities_module: str | None = None
-    entities_reflect: bool = False
+    entities_reflect: str = ""
 
     redis_url: SecretStr | None = None
     redis_host: str | None = None
@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     max_retry_attempts: int = Field(default=5, ge=0, le=100)
     retry_delay_ms: int = Field(default=5_000, ge=1)
     batch_max: int = Field(default=2_000, ge=1, le=50_000)
-    commit_target_ms: int = Field(default=150, ge=1)
+    commit_target_ms: int = Field(default=250, ge=1)
     writers: int = Field(default=1, ge=1, le=16)
     queue_max_records: int = Field(default=20_000, ge=1)
     queue_max_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
@@ -117,6 +117,11 @@ class Settings(BaseSettings):
         if value == "" and name is not None:
             return cls.model_fields[name].get_default()
         return value
+
+    @field_validator("entities_reflect")
+    @classmethod
+    def _off(cls, value: str) -> str:
+        return "" if value.lower() in {"false", "no", "0", "off"} else value
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -160,6 +165,13 @@ class Settings(BaseSettings):
         return (
             f"mysql://{login}@{_host(self.db_host)}:{self.db_port}/{quote(self.db_name, safe='')}"
         )
+
+    @property
+    def reflected_names(self) -> tuple[str, ...] | None:
+        """The tables that `ENTITIES_REFLECT` names; None: all of them (it says ``true``)."""
+        if self.entities_reflect.lower() in {"true", "all", "yes", "1", "*"}:
+            return None
+        return tuple(one.strip() for one in self.entities_reflect.split(",") if one.strip())
 
     @property
     def redis(self) -> str | None:

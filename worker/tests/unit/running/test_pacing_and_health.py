@@ -16,24 +16,40 @@ from database_consumer.health import (
 from database_consumer.pacing import Pace
 
 
+def settle(pace: Pace, *, fixed: float, each: float, batches: int = 60) -> Pace:
+    """The pace after batches that came whole and half full by turns."""
+    for number in range(batches):
+        records = pace.limit if number % 2 else max(1, pace.limit // 2)
+        pace = pace.after(records, fixed + each * records)
+    return pace
+
+
 def test_a_fast_store_gets_bigger_batches() -> None:
-    pace = Pace(most=5_000, target=0.1, limit=200)
-    for _ in range(10):
-        pace = pace.after(pace.limit, pace.limit * 0.00001)
-    assert pace.limit == 5_000
+    assert settle(Pace(most=5_000, target=0.1), fixed=0.001, each=0.000_01).limit == 5_000
 
 
-def test_a_slow_store_gets_smaller_ones_at_most_halved_at_a_time() -> None:
+def test_a_store_that_is_slow_for_each_record_gets_smaller_ones() -> None:
     pace = Pace(most=5_000, target=0.1, limit=1_000)
     assert pace.after(1_000, 10.0).limit == 500
-    for _ in range(20):
-        pace = pace.after(pace.limit, pace.limit * 0.01)
-    assert pace.limit == 25
+    assert settle(pace, fixed=0.0, each=0.01).limit == 50
 
 
-def test_a_small_batch_says_little_about_the_cost_of_a_record() -> None:
-    pace = Pace(most=5_000, target=0.1, limit=1_000)
-    assert pace.after(1, 0.02) == pace
+def test_the_wanted_time_is_met() -> None:
+    pace = settle(Pace(most=5_000, target=0.2), fixed=0.02, each=0.000_2)
+    assert 0.15 < 0.02 + 0.000_2 * pace.limit < 0.25
+
+
+def test_a_slow_commit_is_not_answered_with_small_batches() -> None:
+    pace = settle(Pace(most=5_000, target=0.1), fixed=0.3, each=0.000_2)
+    assert pace.limit > 1_000
+
+
+def test_small_batches_of_an_idle_time_do_not_shrink_the_limit() -> None:
+    pace = settle(Pace(most=5_000, target=0.2), fixed=0.02, each=0.000_1)
+    before = pace.limit
+    for number in range(50):
+        pace = pace.after(1 + number % 5, 0.02)
+    assert pace.limit >= before // 2
 
 
 @given(
@@ -44,7 +60,7 @@ def test_the_limit_stays_within_its_bounds(most: int, steps: list[tuple[int, flo
     pace = Pace(most=most, target=0.1, limit=min(200, most))
     for records, seconds in steps:
         pace = pace.after(records, seconds)
-        assert min(25, most) <= pace.limit <= most
+        assert min(50, most) <= pace.limit <= most
 
 
 def test_the_first_success_is_a_connection_and_the_next_is_nothing() -> None:
