@@ -231,7 +231,8 @@ def extension_suffixes(target: Target, python: PythonAbi) -> tuple[str, ...]:
     """The file suffixes that CPython imports there, best first.
 
     Source: CPython's ``configure.ac`` (SOABI and the platform triplet), ``dynload_shlib.c``, and
-    PEP 3149. A free-threaded build takes no ``.abi3.so`` (PEP 703, PEP 803).
+    PEP 3149. A free-threaded build takes no ``.abi3.so`` (PEP 703, PEP 803); since 3.15 there is
+    ``.abi3t.so`` for both, and each may carry the platform (``.abi3-x86_64-linux-gnu.so``).
     """
     digits = f"{python.version.major}{python.version.minor}"
     flags = f"{'t' if python.free_threaded else ''}{'d' if python.debug else ''}"
@@ -246,8 +247,10 @@ def extension_suffixes(target: Target, python: PythonAbi) -> tuple[str, ...]:
         }.get(target.arch, (target.arch, libc))
         triplet = f"{arch}-linux-{libc}"
     suffixes = [f".cpython-{digits}{flags}-{triplet}.so"]
-    if not python.free_threaded:
-        suffixes.append(".abi3.so")
+    new = python.version >= Version(major=3, minor=15)
+    for stable in ("abi3",) * (not python.free_threaded) + ("abi3t",) * new:
+        suffixes += [f".{stable}-{triplet}.so"] * new
+        suffixes.append(f".{stable}.so")
     return (*suffixes, ".so")
 
 

@@ -42,10 +42,12 @@ def judge_python(facts: BinaryFacts, name: ModuleName, target: Target) -> tuple[
 def judge_suffix(name: ModuleName, target: Target) -> tuple[Judgement, ...]:
     """Whether a module that would load is seen at all: its name may promise another platform."""
     python = target.python
-    if python is None or name.kind is not ModuleKind.EXTENSION or name.abi3:
+    if python is None or name.kind is not ModuleKind.EXTENSION:
         return ()
     suffixes = python.ext_suffixes or extension_suffixes(target, python)
-    if name.suffix in suffixes or (python.debug and not name.debug):
+    if name.suffix in suffixes or (name.abi3 and name.platform is None):
+        return ()
+    if python.debug and not name.debug:  # takes those of a release build too
         return ()
     evidence = (
         f"the file is for this platform, but {python.abi} imports {', '.join(suffixes)} "
@@ -65,6 +67,8 @@ def _mismatch(evidence: str, wanted: str) -> Judgement:
 
 def _limited_api_in_the_way(name: ModuleName, python: PythonAbi) -> str | None:
     """Why a module for the limited API is of no use to this Python; None when it is."""
+    if name.platform is not None and python.version < _ABI3T_SINCE:
+        return "a platform behind abi3 begins with Python 3.15, the import says “No module named”"
     if name.free_threaded:
         if python.version >= _ABI3T_SINCE:
             return None

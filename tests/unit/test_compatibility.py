@@ -141,7 +141,10 @@ def test_what_does_not_fit_has_one_cause(
         ("_s.abi3.so", "cp313t", "limited API for builds with a GIL"),
         ("_s.abi3.so", "cp315t", "does not look for abi3"),
         ("_s.abi3t.so", "cp314", "abi3t begins with Python 3.15"),
+        ("_s.abi3-x86_64-linux-gnu.so", "cp314", "a platform behind abi3 begins with Python 3.15"),
+        ("_s.abi3-aarch64-linux-gnu.so", "cp315", "and not .abi3-aarch64-linux-gnu.so"),
         ("_s.abi3t.so", "cp313t", "abi3t begins with Python 3.15"),
+        ("_s.cpython-311.so", "cp311", "and not .cpython-311.so"),
         ("_s.cpython-311-aarch64-linux-gnu.so", "cp311", "and not .cpython-311-aarch64"),
         ("_s.cpython-311-x86_64-linux-musl.so", "cp311", "and not .cpython-311-x86_64-linux-musl"),
     ],
@@ -161,6 +164,8 @@ def test_a_suffix_of_another_interpreter_is_invisible(name: str, spec: str, word
         ("_s.abi3t.so", "cp315t"),
         ("_s.abi3t.so", "cp315"),
         ("_s.abi3.so", "cp315"),
+        ("_s.abi3-x86_64-linux-gnu.so", "cp315"),
+        ("_s.abi3t-x86_64-linux-gnu.so", "cp315t"),
     ],
 )
 def test_a_suffix_that_the_interpreter_takes_is_taken(name: str, spec: str) -> None:

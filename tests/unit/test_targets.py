@@ -96,6 +96,29 @@ def test_this_interpreters_wheel_tags_are_those_of_packaging() -> None:
     assert ours == theirs, f"on {sys.version}"
 
 
+def test_since_3_15_there_are_abi3t_and_platforms_behind_it() -> None:
+    def suffixes(spec: str) -> tuple[str, ...]:
+        python = parse_target(spec, {}).python
+        assert python is not None
+        return python.ext_suffixes
+
+    assert suffixes("linux/x86_64/cp315") == (
+        ".cpython-315-x86_64-linux-gnu.so",
+        ".abi3-x86_64-linux-gnu.so",
+        ".abi3.so",
+        ".abi3t-x86_64-linux-gnu.so",
+        ".abi3t.so",
+        ".so",
+    )
+    assert suffixes("darwin/arm64/cp315t") == (
+        ".cpython-315t-darwin.so",
+        ".abi3t-darwin.so",
+        ".abi3t.so",
+        ".so",
+    )
+    assert suffixes("linux/x86_64/cp314") == (".cpython-314-x86_64-linux-gnu.so", ".abi3.so", ".so")
+
+
 def test_a_free_threaded_python_takes_no_abi3() -> None:
     target = parse_target("linux/x86_64/cp313t", {})
     assert target.python is not None
