@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from buildtools.archives import Files
 from buildtools.doctor.drivers import recipe_of, site_prefix
 from buildtools.doctor.facts import FactsCache
-from buildtools.doctor.systems import Program, system_for
+from buildtools.doctor.systems import Program, program_of, system_for
 from buildtools.environment import Distribution, Place, Tree
 from buildtools.host import Interpreter
 from buildtools.loader import Loader
@@ -40,8 +39,7 @@ class Context:
         self.facts = FactsCache(target)
         system = system_for(tree, target, host=host, library_path=library_path)
         self.on_host = system.files is not None
-        executable = Path(host.executable) if host is not None and self.on_host else None
-        self.program = Program(executable, system, self.facts)
+        self.program = Program(program_of(tree, target, host), system, self.facts)
         self.loader = Loader(
             artefact=tree.files,
             system=self.program.system,

@@ -17,7 +17,7 @@ from buildtools.compatibility import (
 from buildtools.doctor.context import Context
 from buildtools.doctor.facts import why_unopened
 from buildtools.doctor.systems import MOST_EFFORT
-from buildtools.environment import NativeFile, PlaceKind
+from buildtools.environment import NativeFile, PlaceKind, TreeKind
 from buildtools.findings import Cause, Finding, Severity
 from buildtools.targets import Target
 
@@ -26,6 +26,8 @@ _NOT_HERE = frozenset(
 )
 """Causes after which the libraries of a file say nothing more."""
 
+
+_TEST_FOLDERS = frozenset({"test", "tests", "testdata", "fixtures", "__tests__"})
 
 _OPTIONAL_STDLIB = frozenset(
     ["_tkinter", "_dbm", "_gdbm", "_curses", "_curses_panel", "readline", "nis", "_crypt", "_uuid"]
@@ -49,6 +51,8 @@ class ModuleJudge:
         judgements = self._judgements(module)
         if not judgements:
             return []
+        if self._is_test_data(module):
+            judgements = tuple(replace(one, severity=Severity.INFO) for one in judgements)
         if any(judgement.severity is Severity.ERROR for judgement in judgements):
             self._of.errors.add(module.path)
         return [
@@ -63,6 +67,14 @@ class ModuleJudge:
             )
             for judgement in judgements
         ]
+
+    def _is_test_data(self, module: NativeFile) -> bool:
+        """Whether a file lies among the tests of a checkout: nothing that is deployed loads it."""
+        return (
+            self._of.tree.kind is TreeKind.FOLDER
+            and module.place.kind is PlaceKind.FOLDER
+            and not _TEST_FOLDERS.isdisjoint(module.relative.split("/")[:-1])
+        )
 
     def _judgements(self, module: NativeFile) -> tuple[Judgement, ...]:
         binary = self._of.facts.scanned(self._files, module.path)

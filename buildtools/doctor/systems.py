@@ -37,6 +37,22 @@ def _platform(target: Target) -> tuple[object, ...]:
     return (target.os, target.arch, target.libc, target.min_os)
 
 
+def program_of(tree: Tree, target: Target, host: Interpreter | None) -> Path | None:
+    """The executable that would load the tree's modules on this machine; it is read, never run.
+
+    A venv's own, else ``host``'s where that has the Python in question; None when neither is there.
+    """
+    if tree.interpreter is not None:
+        return tree.interpreter.executable
+    if tree.kind is TreeKind.VENV:
+        own = Path(tree.root, "bin", "python")
+        return own if own.exists() else None
+    if host is None:
+        return None
+    wanted = target.python or tree.python
+    return host.executable if wanted is None or wanted.abi == host.abi.abi else None
+
+
 MOST_EFFORT = 2
 """What :meth:`Program.parts` takes at most."""
 

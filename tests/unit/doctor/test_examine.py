@@ -153,6 +153,13 @@ def test_a_link_to_nothing_says_where_it_leads(tmp_path: Path) -> None:
     assert finding.evidence == "found a link to gone.so, which is not there"
 
 
+def test_the_test_data_of_a_checkout_is_only_worth_knowing(tmp_path: Path) -> None:
+    put(tmp_path / "tests" / "corpus" / f"m{SUFFIX}", "elf-aarch64-glibc2.28.so")
+    put(tmp_path / "app" / f"m{SUFFIX}", "elf-aarch64-glibc2.28.so")
+    by_path = {one.path.partition("/")[0]: one.severity for one in look(tmp_path).findings}
+    assert by_path == {"app": Severity.ERROR, "tests": Severity.INFO}
+
+
 def test_a_committed_venv_is_named(tmp_path: Path) -> None:
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / "pyvenv.cfg").touch()
