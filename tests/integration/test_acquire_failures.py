@@ -187,10 +187,12 @@ def test_a_full_disk_leaves_nothing_half_made(tmp_path: Path) -> None:
     if subprocess.run(words, capture_output=True, check=False).returncode:
         pytest.skip("a file system cannot be mounted here")
     try:
+
+        def fill(folder: Path) -> None:
+            (folder / "a").write_bytes(bytes(1 << 20))
+
         with pytest.raises(AcquireError) as caught:
-            made_once(
-                disk / "d", lambda folder: (folder / "a").write_bytes(bytes(1 << 20)) and None
-            )
+            made_once(disk / "d", fill)
         assert caught.value.cause is Cause.NO_SPACE
         assert not (disk / "d").exists()
         assert not list(disk.glob(".d.*.part"))
