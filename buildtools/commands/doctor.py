@@ -112,13 +112,26 @@ def _document(reports: Reports) -> dict[str, object]:
     }
 
 
+def _written(text: str) -> str:
+    """Text that any output takes: names of files need not be UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _shown(text: str) -> str:
+    """Text for a terminal: a file's name must not move its cursor or colour it."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode()
+        for char in _written(text)
+    )
+
+
 def _finding(finding: Finding, prefix: str) -> dict[str, object]:
     return {
         "cause": finding.cause,
         "severity": finding.severity,
-        "path": prefix + finding.path,
-        "distribution": finding.distribution,
-        "evidence": finding.evidence,
+        "path": _written(prefix + finding.path),
+        "distribution": _written(finding.distribution),
+        "evidence": _written(finding.evidence),
         "remedy": finding.remedy,
         "command": finding.command,
     }
@@ -126,11 +139,11 @@ def _finding(finding: Finding, prefix: str) -> dict[str, object]:
 
 def _provider(provider: Provider, prefix: str) -> dict[str, object]:
     return {
-        "import": provider.name,
-        "path": prefix + provider.path,
+        "import": _written(provider.name),
+        "path": _written(prefix + provider.path),
         "origin": provider.origin,
         "version": provider.version,
-        "hidden": [prefix + path for path in provider.hidden],
+        "hidden": [_written(prefix + path) for path in provider.hidden],
     }
 
 
@@ -141,16 +154,16 @@ def _show(screen: Screen, tree: Tree, report: Report, *, providers: bool) -> Non
         who = f" ({finding.distribution})" if finding.distribution else ""
         screen.line(
             f"{screen.verdict(finding.severity)}  {screen.emphasis(finding.cause)}  "
-            f"{finding.path}{who}"
+            f"{_shown(finding.path + who)}"
         )
-        screen.line(f"    {finding.evidence}")
-        screen.line(f"    {finding.remedy}")
+        screen.line(f"    {_shown(finding.evidence)}")
+        screen.line(f"    {_shown(finding.remedy)}")
         if finding.command:
-            screen.line(f"    $ {finding.command}")
+            screen.line(f"    $ {_shown(finding.command)}")
     if providers and report.providers:
         rows = [
-            (one.name, one.path, one.origin, one.version, ", ".join(one.hidden) or "-")
-            for one in report.providers
+            tuple(map(_shown, (p.name, p.path, p.origin, p.version, ", ".join(p.hidden) or "-")))
+            for p in report.providers
         ]
         screen.table(("import", "from", "because of", "version", "hidden"), rows)
     screen.line(_summary(tree, report))

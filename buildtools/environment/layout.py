@@ -117,7 +117,8 @@ def venv_places(root: str, files: Files, *, outside: bool) -> tuple[Place, ...]:
     """The places of a venv as it lies there, without running its Python.
 
     With ``outside`` the standard library of its base and, where ``pyvenv.cfg`` includes them, the
-    system's packages come along, unjudged: they say what is hidden.
+    system's packages come along, unjudged: they say what is hidden. Folders that ``.pth`` files
+    add count then wherever they are, else only inside the venv.
     """
     python = venv_python(root, files)
     settings = read_venv(root, files)
@@ -138,7 +139,9 @@ def venv_places(root: str, files: Files, *, outside: bool) -> tuple[Place, ...]:
     for site in venv_sites(root, files):
         places.append(Place(path=site, kind=PlaceKind.SITE, python=python))
         places += [
-            Place(path=path, kind=PlaceKind.PTH, python=python) for path in pth_folders(site, files)
+            Place(path=path, kind=PlaceKind.PTH, python=python)
+            for path in pth_folders(site, files)
+            if outside or path.startswith(f"{root}/")
         ]
     if outside and folder and settings.get("include-system-site-packages", "").lower() == "true":
         system = f"{folder}/site-packages"

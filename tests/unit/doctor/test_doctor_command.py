@@ -90,6 +90,15 @@ def test_warnings_fail_only_when_strict(tmp_path: Path) -> None:
     assert run(folder, *LINUX, "--strict")[0] is ExitCode.NO
 
 
+def test_names_that_are_no_text_or_move_a_terminal_are_written_out(tmp_path: Path) -> None:
+    folder = broken(tmp_path, name="m\x1b[31m\udcff.abi3.so")
+    _, text = run(folder, *LINUX)
+    assert "m\\x1b[31m\\udcff.abi3.so" in text
+    _, text = run(folder, *LINUX, as_json=True)
+    document = json.loads(text.encode("utf-8"))
+    assert document["findings"][0]["path"] == "m\x1b[31m\\udcff.abi3.so"
+
+
 def test_providers_are_listed_when_asked_for(tmp_path: Path) -> None:
     folder = broken(tmp_path, "elf-x86_64-glibc2.17.so", "drv.abi3.so")
     assert "drv.abi3.so" not in run(folder, *LINUX)[1]

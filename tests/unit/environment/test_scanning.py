@@ -239,6 +239,14 @@ def test_pth_files_add_folders_and_their_code_is_left_alone(tmp_path: Path) -> N
     assert list(pth_folders(str(site), DiskFiles())) == [f"{site}/x", f"{tmp_path}/extra"]
 
 
+def test_without_the_outside_a_venvs_pth_files_lead_nowhere_else(tmp_path: Path) -> None:
+    site = venv(tmp_path / "venv")
+    put(tmp_path / "elsewhere" / "mod.abi3.so")
+    (site / "x.pth").write_text(f"{tmp_path}/elsewhere\n")
+    assert [module.dotted for module in scan(tmp_path / "venv").modules] == ["mod"]
+    assert scan(tmp_path / "venv", outside=False).modules == ()
+
+
 def fake_interpreter(root: Path, *sys_path: Path) -> Interpreter:
     """This interpreter's facts with folders of the test's own."""
     from dataclasses import replace
