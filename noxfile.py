@@ -69,7 +69,7 @@ def lint(session: nox.Session) -> None:
     session.chdir(WORKER)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
-    session.run("mypy")
+    session.run("mypy", "database_consumer", "tests", "benchmarks")
 
 
 @nox.session
