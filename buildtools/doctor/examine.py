@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from buildtools.doctor.context import Context
@@ -22,6 +20,7 @@ from buildtools.doctor.provenance import (
 from buildtools.doctor.records import record_findings, tag_finding
 from buildtools.doctor.report import Provider, Report, Scanned
 from buildtools.environment import PlaceKind, Tree, TreeKind
+from buildtools.environment.collector import collector_paused
 from buildtools.findings import Cause, Finding, Severity
 from buildtools.host import Interpreter
 from buildtools.recipes import Recipe, find_recipe
@@ -53,7 +52,7 @@ def examine(
     :class:`buildtools.errors.CannotLookError` for an archive that turns out damaged.
     """
     started = time.perf_counter() if started is None else started
-    with _collector_paused():
+    with collector_paused():
         context = Context(
             tree,
             target,
@@ -63,18 +62,6 @@ def examine(
             again=again,
         )
         return _report(context, started)
-
-
-@contextlib.contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Without the garbage collector's rounds: nothing here is garbage, and they cost a fifth."""
-    running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if running:
-            gc.enable()
 
 
 def _report(context: Context, started: float) -> Report:

@@ -11,6 +11,7 @@ from pathlib import Path
 from buildtools.archives import ArchiveFiles, DiskFiles, Files, is_archive, open_archive
 from buildtools.archives.files import join
 from buildtools.binaries.modulenames import ModuleKind, ModuleName, module_name
+from buildtools.environment.collector import collector_paused
 from buildtools.environment.distributions import Distribution, read_folder_name
 from buildtools.environment.layout import (
     interpreter_places,
@@ -36,8 +37,15 @@ def scan(source: Interpreter | Path, *, outside: bool = True) -> Tree:
     ``outside`` lets a venv's tree mention the standard library that it borrows, unjudged. Raises
     :class:`CannotLookError` for what is not there, cannot be read, or is refused.
     """
-    if isinstance(source, Interpreter):
-        return _scan_interpreter(source)
+    with collector_paused():
+        return (
+            _scan_interpreter(source)
+            if isinstance(source, Interpreter)
+            else _scan_path(source, outside=outside)
+        )
+
+
+def _scan_path(source: Path, *, outside: bool) -> Tree:
     path = Path(os.path.abspath(source.expanduser()))  # noqa: PTH100 - links stay as written
     if path.is_dir():
         if (path / "pyvenv.cfg").is_file():
