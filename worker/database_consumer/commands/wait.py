@@ -15,6 +15,9 @@ from database_consumer.readiness import (
     wait_ready,
 )
 from database_consumer.settings import Settings
+from database_consumer.stores.base import Store, StoreUnavailable
+
+_NO_TABLES = ("no such table", "doesn't exist", "1146")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +62,7 @@ def _probes(settings: Settings) -> list[Probe]:
             topics=(settings.topic_db_operations, settings.topic_dead_letters),
             group=settings.kafka_group_id,
         ),
-        DatabaseProbe(ping=store.ping, end=store.close),
+        DatabaseProbe(ping=lambda: _can_write(store), end=store.close),
     ]
     if settings.redis is not None:
         tls = settings.redis_ssl_ca if settings.redis.startswith("rediss://") else None
@@ -67,6 +70,16 @@ def _probes(settings: Settings) -> list[Probe]:
             RedisProbe(url=settings.redis, options={"ssl_ca_certs": str(tls)} if tls else {})
         )
     return probes
+
+
+def _can_write(store: Store) -> None:
+    """A ping; a database without the worker's tables is ready too: the worker makes them."""
+    store.open()
+    try:
+        store.ping()
+    except StoreUnavailable as error:
+        if not any(words in str(error) for words in _NO_TABLES):
+            raise
 
 
 def _tell(moment: Moment) -> None:
