@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from buildtools.archives import Files
+from buildtools.archives.files import join
 from buildtools.binaries import BinaryInvalid
 from buildtools.doctor.context import Context
 from buildtools.doctor.drivers import (
@@ -44,6 +45,8 @@ class DriverChecks:
         found: list[Finding] = []
         if self._drivers:
             found += self._native_parts()
+        if self._of.tree.interpreter is not None:
+            found += self._standard_library()
         for module in self._of.tree.modules:
             if not module.dotted or not module.place.judged or module.path in self._of.errors:
                 continue
@@ -82,6 +85,27 @@ class DriverChecks:
                     self._of.command_for(driver.recipe.driver),
                 )
         return found
+
+    def _standard_library(self) -> list[Finding]:
+        """Parts that an interpreter was built without: neither files nor compiled into it."""
+        tree = self._of.tree
+        there = {one.dotted for one in tree.modules if one.place.kind is PlaceKind.STDLIB}
+        folders = [place for place in tree.places if place.kind is PlaceKind.STDLIB]
+        return [
+            Finding(
+                cause=Cause.MISSING_NATIVE_MODULE,
+                severity=Severity.WARNING,
+                path=join(folders[-1].path, native.module),
+                evidence=f"found no {native.module} in this Python; import {recipe.imports[0]} "
+                "requires it",
+                remedy=f"It was built without {recipe.driver}: use a driver that brings its own.",
+                command=self._of.command_for("pysqlite3") if recipe.family == "sqlite" else "",
+            )
+            for recipe in self._of.recipes.values()
+            for native in recipe.native
+            if recipe.distribution is None and native.required and folders
+            if native.module not in there and not self._of.program.has_built_in(native.module)
+        ]
 
     def _sqlite(self, module: NativeFile) -> list[Finding]:
         """The SQLite that a module brings, or the library's that it would load."""

@@ -53,6 +53,8 @@ def program_of(tree: Tree, target: Target, host: Interpreter | None) -> Path | N
     return host.executable if wanted is None or wanted.abi == host.abi.abi else None
 
 
+_EXECUTABLE_BYTES = 256 << 20
+
 MOST_EFFORT = 2
 """What :meth:`Program.parts` takes at most."""
 
@@ -95,6 +97,24 @@ class Program:
             executable=executable,
             main_rpath=() if own.runpath else _origin_filled(own.rpath, executable),
         )
+
+    def has_built_in(self, module: str) -> bool:
+        """Whether a module is compiled into the executable or libpython.
+
+        Its entry's name then stands there; the bare name does in every Python, in the list of
+        ``sys.stdlib_module_names``. True where nothing can be read: then nothing is known.
+        """
+        paths = [self.executable, *(path for name, path in self._closure if "python" in name)]
+        if not self.executable:
+            return True
+        for path in paths:
+            try:
+                with self._files.open(path) as stream:
+                    if f"\0PyInit_{module}\0".encode() in stream.read(_EXECUTABLE_BYTES):
+                        return True
+            except OSError:
+                return True
+        return False
 
     def parts(self, effort: int) -> list[tuple[str, BinaryFacts]]:
         """Name and facts, with symbols, of what is in the process before any module.

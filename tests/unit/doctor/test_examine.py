@@ -249,6 +249,24 @@ def interpreter(root: Path, *folders: Path) -> Interpreter:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("content", "told_of"), [(b"\0_sqlite3\0", 1), (b"\0PyInit__sqlite3\0", 0)]
+)
+def test_a_python_without_sqlite_is_told_unless_it_is_compiled_in(
+    tmp_path: Path, content: bytes, told_of: int
+) -> None:
+    python = interpreter(tmp_path, tmp_path / "site")
+    executable = put(tmp_path / "python")
+    with executable.open("ab") as stream:
+        stream.write(content)
+    report = examine(scan(replace(python, executable=executable)), python.target, RECIPES)
+    missing = [one for one in report.findings if one.cause is Cause.MISSING_NATIVE_MODULE]
+    assert len(missing) == told_of
+    for one in missing:
+        assert one.severity is Severity.WARNING
+        assert one.path.endswith("/_sqlite3")
+
+
 def shadows(root: Path, first: str, second: str, broken: str = "") -> list[Finding]:
     """Two copies of a package in two places; ``broken`` is the place whose copy doesn't load."""
     suffix = interpreter_facts().abi.ext_suffixes[0]
