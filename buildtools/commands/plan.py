@@ -31,10 +31,19 @@ def _show(screen: Screen, planned: Plan) -> None:
     screen.table(
         ("driver", "action", "version", "from", "why"),
         [
-            (step.driver, step.action.value, step.version or "-", step.source or "-", step.reason)
+            (
+                step.driver,
+                step.action.value,
+                step.version or "-",
+                step.source or "-",
+                step.reason.partition("; ")[0],
+            )
             for step in planned.steps
         ],
     )
+    for step in planned.steps:
+        if more := step.reason.partition("; ")[2]:
+            screen.line(f"{step.driver}: {more}")
     if not planned.steps:
         screen.line("no native driver is required or installed here; name one")
     elif planned.nothing_due:

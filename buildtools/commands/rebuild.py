@@ -170,12 +170,15 @@ def _show(screen: Screen, outcome: Outcome) -> None:
                 one.ending.value,
                 verdicts.get(one.step.driver, verdicts.get(one.step.instead, "-")),
                 f"{one.seconds:.1f}",
-                one.step.reason,
+                one.step.reason.partition("; ")[0],
             )
             for one in outcome.steps
         ],
     )
     for one in outcome.steps:
+        _, _, more = one.step.reason.partition("; ")
+        if more and one.code is ExitCode.OK:
+            screen.line(f"{one.step.driver}: {more}")
         for note in one.notes:
             screen.line(f"{one.step.driver}: {note}")
         if one.error and one.code is not ExitCode.OK:
