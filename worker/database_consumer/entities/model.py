@@ -100,6 +100,8 @@ class EntityTable:
             one.name: one for one in columns if one.name != VERSION_COLUMN
         }
         self.key: tuple[str, ...] = tuple(str(one.name) for one in table.primary_key.columns)
+        if any("?" in one for one in (table.name, *table.columns.keys())):
+            raise ValueError(f"table {table.name}: names with a question mark cannot be used")
         if not self.key:
             raise ValueError(f"table {table.name} has no primary key: its rows cannot be addressed")
         self.rest: tuple[str, ...] = tuple(one for one in self.columns if one not in self.key)

@@ -214,9 +214,13 @@ class MysqlLedger(SqlLedger):
             for columns, changes in plan.updates.items():
                 self._update(plan.table, columns, changes, version)
 
+    def _plain(self, name: str) -> str:
+        """A quoted name for a statement that the driver does not format."""
+        return self._quote(name).replace("%%", "%")
+
     def _delete(self, table: EntityTable, keys: list[Key]) -> None:
-        names = [self._quote(one) for one in table.key]
-        start = f"DELETE FROM {self._quote(table.name)} WHERE "
+        names = [self._plain(one) for one in table.key]
+        start = f"DELETE FROM {self._plain(table.name)} WHERE "
         if len(names) == 1:
             some = [literal(key[0]) for key in keys]
             self._joined(f"{start}{names[0]} IN (", ",", ")", some)
@@ -231,12 +235,12 @@ class MysqlLedger(SqlLedger):
 
     def _insert(self, table: EntityTable, rows: list[WholeRow], version: int) -> None:
         for names, values in by_columns(table, rows):
-            columns = [self._quote(one) for one in names]
+            columns = [self._plain(one) for one in names]
             shape = "(" + ",".join(["%s"] * len(columns))
             if table.versioned:
-                columns.append(self._quote(VERSION_COLUMN))
+                columns.append(self._plain(VERSION_COLUMN))
                 shape += f",{int(version)}"
-            start = f"INSERT INTO {self._quote(table.name)} ({', '.join(columns)}) VALUES "
+            start = f"INSERT INTO {self._plain(table.name)} ({', '.join(columns)}) VALUES "
             literals = [column_literals(one) for one in values]
             shaped = map((shape + ")").__mod__, zip(*literals, strict=True))
             self._joined(start, ",", "", list(shaped))
@@ -249,15 +253,15 @@ class MysqlLedger(SqlLedger):
         version: int,
     ) -> None:
         """One UPDATE … JOIN of a derived table, whose first row names the columns."""
-        sets = [f"t.{self._quote(one)} = v.c{place}" for place, one in enumerate(columns)]
+        sets = [f"t.{self._plain(one)} = v.c{place}" for place, one in enumerate(columns)]
         if table.versioned:
-            sets.append(f"t.{self._quote(VERSION_COLUMN)} = {int(version)}")
+            sets.append(f"t.{self._plain(VERSION_COLUMN)} = {int(version)}")
         joins = [self._join(table, one, place) for place, one in enumerate(table.key)]
         names = [f"c{place}" for place in range(len(columns))]
         names += [f"k{place}" for place in range(len(table.key))]
         nothing = ", ".join(f"NULL AS {one}" for one in names)
         start = (
-            f"UPDATE {self._quote(table.name)} t JOIN (SELECT {nothing} FROM DUAL WHERE 1 = 0 "
+            f"UPDATE {self._plain(table.name)} t JOIN (SELECT {nothing} FROM DUAL WHERE 1 = 0 "
             "UNION ALL SELECT "
         )
         rows = [
@@ -270,7 +274,7 @@ class MysqlLedger(SqlLedger):
             raise RecordFailure(_VANISHED, "a row to be changed was deleted with its parent")
 
     def _join(self, table: EntityTable, name: str, place: int) -> str:
-        column = f"t.{self._quote(name)}"
+        column = f"t.{self._plain(name)}"
         known = self._collations.get((table.name, name))
         if known is None:
             return f"{column} = v.k{place}"

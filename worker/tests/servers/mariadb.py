@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -157,14 +158,18 @@ class MariaDb:
 def running(folder: Path, *, options: tuple[str, ...] = ()) -> Iterator[MariaDb]:
     """A server with the worker's account, until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
-    for one in folder.parents:
-        if os.geteuid() == 0 and one.stat().st_mode & 0o011 == 0:
-            one.chmod(one.stat().st_mode | 0o011)  # pytest's folders are closed to the user mysql
+    if os.geteuid() == 0:
+        # The server runs as the user mysql, who may not enter pytest's folders, now or after the
+        # next session of pytest has closed them again.
+        folder = Path(tempfile.mkdtemp(prefix="mariadb-"))
+        folder.chmod(0o755)
     server = MariaDb(folder, options=options)
-    server.create()
     try:
+        server.create()
         server.start()
         server.prepare()
         yield server
     finally:
         server.stop()
+        if os.geteuid() == 0:
+            shutil.rmtree(folder, ignore_errors=True)

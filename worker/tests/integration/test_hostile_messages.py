@@ -1,0 +1,104 @@
+"""Twenty thousand generated bad messages: each is applied or dead with a reason, none stalls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from contract.hostile import messages
+from contract.stage import GROUP, Feed, operation, rows, user
+from database_consumer.stores.base import Store
+from database_consumer.stores.opening import open_json, open_mysql, open_sqlite
+from servers.mariadb import MariaDb, running
+
+BATCH = 100
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
+    with running(tmp_path_factory.mktemp("mariadb") / "server") as server:
+        yield server
+
+
+def storm(store: Store, examples: int) -> int:
+    """Apply so many batches of generated messages; how many messages there were."""
+    feed = Feed(store)
+    count = accounted = 0
+    slowest = 0.0
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.lists(messages(), min_size=BATCH, max_size=BATCH))
+    def apply(values: list[bytes]) -> None:
+        nonlocal count, accounted, slowest
+        started = time.monotonic()
+        result = feed.apply(*values, now=1000.0 + count)
+        slowest = max(slowest, time.monotonic() - started)
+        count += len(values)
+        undecodable = result.dead  # of these some had won their id, some had none
+        assert result.won + result.duplicates + undecodable >= len(values)
+        assert result.duplicates + result.parked + undecodable <= len(values)
+        accounted += len(values)
+
+    apply()
+    assert slowest < 20.0
+    letters = store.dead_letters(limit=10 * count)
+    assert all(one.error_class and one.error_message for one in letters)
+    assert len({(one.partition, one.offset) for one in letters}) == len(letters)
+    store.retry_parked(GROUP, 1e9)
+    feed.apply(operation("CREATE", user("after the storm")))
+    assert "after the storm" in rows(store)
+    store.purge_dead_letters()
+    return count
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "json"])
+def test_ten_thousand_bad_messages_in_each_embedded_store(kind: str, tmp_path: Path) -> None:
+    if kind == "sqlite":
+        store: Store = open_sqlite(tmp_path / "store.sqlite3")
+    else:
+        store = open_json(tmp_path / "store.json")
+    store.open()
+    store.ensure_schema()
+    assert storm(store, 100) >= 10_000
+    store.close()
+
+
+@pytest.mark.server
+def test_twenty_thousand_bad_messages_in_mariadb(server: MariaDb) -> None:
+    store = open_mysql(server.database("hostile"))
+    store.open()
+    store.ensure_schema()
+    assert storm(store, 200) >= 20_000
+    store.close()
+
+
+@pytest.mark.server
+def test_a_value_above_the_servers_packet_is_dead_and_kept_whole(server: MariaDb) -> None:
+    store = open_mysql(server.database("large"))
+    store.open()
+    store.ensure_schema()
+    feed = Feed(store)
+    for size in (5_000_000, 10_000_000, 20_000_000):
+        value = operation("CREATE", user(size, attributes={"large": "'" * size}))
+        result = feed.apply(operation("CREATE", user(f"before {size}")), value)
+        if result.dead:
+            letter = store.dead_letters()[0]
+            assert (letter.error_class, letter.value) == ("too-large", value)
+            store.purge_dead_letters()
+        else:
+            assert rows(store)[str(size)]["attributes"] == {"large": "'" * size}
+        assert f"before {size}" in rows(store)
+    assert result.dead == 1
+    store.close()

@@ -1,0 +1,81 @@
+"""The shortcut for creates gives what the long way gives."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from contract.hostile import messages
+from contract.stage import operation, user
+from hypothesis import given, settings
+
+from database_consumer.entities.describing import catalogue
+from database_consumer.entities.model import Catalogue
+from database_consumer.entities.shipped import TABLES
+from database_consumer.handlers import Handlers
+from database_consumer.stores.base import Record
+from database_consumer.stores.prepared import Item, prepare, prepare_all
+
+HANDLERS = Handlers.standard()
+CATALOGUES = {one: catalogue(TABLES, one) for one in ("sqlite", "mysql", "json")}
+
+
+class Never:
+    """No shortcut."""
+
+    def read(self, _: object) -> None:
+        return None
+
+
+def without_shortcut(dialect: str) -> Catalogue:
+    described = catalogue(TABLES, dialect)
+    for table in described:
+        table.quick = Never()  # type: ignore[assignment]
+    return described
+
+
+LONG = {one: without_shortcut(one) for one in CATALOGUES}
+
+
+def essence(item: Item) -> object:
+    reason = None if item.invalid is None else (item.invalid.code, str(item.invalid))
+    changes = [(one.kind, one.table.entity, one.key, one.row, one.values) for one in item.changes]
+    return (item.operation_id, item.fingerprint, changes, reason)
+
+
+def both(value: bytes | None, dialect: str = "sqlite") -> tuple[object, object]:
+    record = Record("t", 0, 5, None, value)
+    (quick,) = prepare_all([record], CATALOGUES[dialect], HANDLERS)
+    return essence(quick), essence(prepare(record, LONG[dialect], HANDLERS))
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@given(messages())
+def test_both_ways_agree_on_whatever_comes(value: bytes) -> None:
+    quick, long = both(value)
+    assert quick == long
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "mysql", "json"])
+def test_a_usual_create_takes_the_shortcut_and_is_the_same(dialect: str) -> None:
+    data = user(1, active=True, birthDate="2001-02-03", attributes={"b": 1.50, "a": [None]})
+    for table in CATALOGUES[dialect]:
+        if table.entity == "User":
+            row = table.quick.read(msgspec.Raw(json.dumps(data).encode()))
+            assert row is not None
+            assert row[0] == ("1" if dialect == "mysql" else 1)
+    quick, long = both(operation("CREATE", data, op="a"), dialect)
+    assert quick == long
+
+
+def test_spellings_of_the_same_content_have_one_fingerprint() -> None:
+    known = CATALOGUES["sqlite"]
+
+    def print_of(value: bytes) -> bytes:
+        return prepare(Record("t", 0, 0, None, value), known, HANDLERS).fingerprint
+
+    once = operation("CREATE", user(1, birthDate="2001-02-03"), op="a")
+    spelt = operation("CREATE", user(1, birth_date="2001-02-03", phone=None), op="a")
+    other = operation("CREATE", user(1, birth_date="2001-02-04"), op="a")
+    assert print_of(once) == print_of(spelt) != print_of(other)
