@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     retry_delay_ms: int = Field(default=5_000, ge=1)
     batch_max: int = Field(default=2_000, ge=1, le=50_000)
     commit_target_ms: int = Field(default=250, ge=1)
-    writers: int = Field(default=1, ge=1, le=16)
+    writers: int = Field(default=0, ge=0, le=16)
     queue_max_records: int = Field(default=20_000, ge=1)
     queue_max_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
     inbox_retention_hours: int = Field(default=24 * 30, ge=1)

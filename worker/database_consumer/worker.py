@@ -24,7 +24,7 @@ from database_consumer.relay import CacheRelay, CacheView, LetterRelay, Letters
 from database_consumer.relaying import RelayThread
 from database_consumer.settings import Settings
 from database_consumer.sources.base import Partition, Source, SourceError
-from database_consumer.stores.base import Position, Store, StoreUnavailable
+from database_consumer.stores.base import Position, Store, StoreKind, StoreUnavailable
 from database_consumer.view import DatabaseView, WorkerView
 
 SLICE_SECONDS = 0.05
@@ -157,7 +157,7 @@ class Worker:
                 hooks=hooks,
                 clock=self._clock,
             )
-            for number in range(settings.writers)
+            for number in range(settings.writers or _writers(self._store.kind))
         ]
         self._keeper.start()
 
@@ -507,6 +507,11 @@ class Worker:
             tombstone_seconds=self._settings.cache_tombstone_seconds,
             clock=self._clock,
         )
+
+
+def _writers(kind: StoreKind) -> int:
+    """One writes while another's commit is on its way; a file takes one writer at a time."""
+    return 2 if kind is StoreKind.MYSQL else 1
 
 
 def _join(thread: threading.Thread, deadline: float, *, share: float) -> None:
