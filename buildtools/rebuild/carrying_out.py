@@ -111,7 +111,7 @@ class _Run:
             try:
                 for name, standing, started, future in _as_ready(waiting):
                     outcomes[name] = self._settle(standing, future, started)
-                    self._request.on_event(name, outcomes[name].ending.value, "", None)
+                    self._request.on_event(name, outcomes[name].ending.value, "", 1.0)
             except BaseException:
                 interrupt_children()
                 pool.shutdown(cancel_futures=True)

@@ -90,7 +90,8 @@ def test_three_drivers_are_installed_and_verified_in_time(rebuilt: Rebuilt) -> N
 
 
 def test_nothing_outside_of_home_was_written(rebuilt: Rebuilt) -> None:
-    assert rebuilt.outside == []
+    # /tmp itself changes: a trial writes its database there and takes it away again.
+    assert [path for path in rebuilt.outside if path != "tmp"] == []
 
 
 @pytest.mark.parametrize("user", ["native", "curve"])
