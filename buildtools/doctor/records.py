@@ -32,12 +32,13 @@ def record_findings(distribution: Distribution, files: Files, shown: str) -> lis
     findings: list[Finding] = []
     written = _changed(distribution.record_path) if files.on_disk else None
     for path, row in distribution.natives.items():
-        folder, _, name = path.rpartition("/")
-        if name not in files.names(folder):
-            if row.size != 0:
+        try:
+            why = _difference(files, path, row, written)
+        except FileNotFoundError:
+            # A link to nothing is there: the judgement of the file itself says so.
+            if row.size != 0 and not (files.on_disk and os.path.islink(path)):  # noqa: PTH114
                 findings.append(_gone(distribution, shown, row))
             continue
-        why = _difference(files, path, row, written)
         if why:
             findings.append(
                 Finding(
@@ -64,7 +65,10 @@ def _gone(distribution: Distribution, shown: str, row: RecordRow) -> Finding:
 
 
 def _difference(files: Files, path: str, row: RecordRow, written: float | None) -> str:
-    """What differs, in words; empty when nothing does, or nothing can be said."""
+    """What differs, in words; empty when nothing does, or nothing can be said.
+
+    Raises ``FileNotFoundError`` for a file that is gone.
+    """
     try:
         if files.on_disk:
             status = os.stat(path)  # noqa: PTH116 - one call for size and time
@@ -78,6 +82,8 @@ def _difference(files: Files, path: str, row: RecordRow, written: float | None) 
                 return f"found {size} bytes; RECORD lists {row.size}"
             stream.seek(0)
             return _hash_difference(stream, row)
+    except FileNotFoundError:
+        raise
     except (OSError, CannotLookError):
         return ""  # unreadable: the judgement of the file itself says so
 
