@@ -43,13 +43,14 @@ class Scheme:
                 "--python .venv",
             )
         python = interpreter.abi.version
+        prefix = _real(interpreter.prefix)
         return cls(
             executable=interpreter.executable,
-            prefix=interpreter.prefix,
-            site=interpreter.platlib,
-            purelib=interpreter.purelib,
-            scripts=interpreter.scripts,
-            headers=interpreter.prefix / "include" / "site" / f"python{python}",
+            prefix=prefix,
+            site=_real(interpreter.platlib),
+            purelib=_real(interpreter.purelib),
+            scripts=_real(interpreter.scripts),
+            headers=prefix / "include" / "site" / f"python{python}",
         )
 
     @property
@@ -93,3 +94,8 @@ class Scheme:
                 next_step="run this as the user who owns the environment, or make one of your own "
                 f"with {self.executable} -m venv .venv and name it with --python .venv",
             )
+
+
+def _real(path: Path) -> Path:
+    """The folder behind links: the journal's paths go up from it, and the kernel follows links."""
+    return Path(os.path.realpath(path))

@@ -30,6 +30,9 @@ from buildtools.stamps import (
 )
 from buildtools.writing import write_whole
 
+UNKNOWN_TIME = 0
+"""The time of no folder: a run without names has to look which drivers it is about."""
+
 
 def leave_stamp(
     survey: Survey,
@@ -42,28 +45,20 @@ def leave_stamp(
     environment that cannot be written is let be: the next run looks again.
     """
     place = _place(survey)
-    old = survey.stamp.drivers if survey.stamp else {}
+    before = survey.stamp
+    old = before.drivers if before else {}
+    # What this run was not about is still as it was, as long as the place is.
+    same = before is not None and before.place == place
     asked = {standing.wanted.name for standing in survey.standings}
-    same_place = survey.stamp is not None and survey.stamp.place == place
-    unasked = {name for name in old if same_place and name not in asked}
-    drivers = {name: old[name] for name in old if name in unasked | set(kept)}
+    drivers = {name: old[name] for name in old if name in set(kept) or (same and name not in asked)}
     for name, (wanted, verdict) in proven.items():
         stamp = _driver(survey, wanted, verdict)
         if stamp is not None:
             drivers[name] = stamp
-    selections = dict(survey.stamp.selections) if survey.stamp else {}
     request = survey.request
     project = str(request.configuration.root)
-    selection = _selection(survey)
-    if request.drivers:
-        before = selections.get(project)
-        if before is not None:
-            selection = replace(
-                selection,
-                drivers=before.drivers,
-                requirements={**before.requirements, **selection.requirements},
-            )
-    selections[project] = selection
+    selections = dict(before.selections) if before else {}
+    selections[project] = _selection(survey, selections.get(project))
     stamp_file = stamp_path(request.interpreter.platlib)
     whole = Stamp(tool=__version__, place=place, drivers=drivers, selections=selections)
     with contextlib.suppress(OSError):
@@ -131,18 +126,27 @@ def _outside(verdict: Verdict, site: Path) -> list[FileStamp]:
     return found
 
 
-def _selection(survey: Survey) -> Selection:
-    configuration = survey.request.configuration
-    sources = dict.fromkeys(survey.requirements.sources)
+def _selection(survey: Survey, before: Selection | None) -> Selection:
+    """What a run without names would be about, as far as this run knows it."""
+    request = survey.request
+    configuration = request.configuration
+    paths = dict.fromkeys(survey.requirements.sources)
     if configuration.file is not None:
-        sources[configuration.file] = None
-    names = [standing.wanted for standing in survey.standings]
-    site = survey.request.interpreter.platlib
-    # Configured drivers do not depend on what is installed; found ones do.
-    listed = bool(configuration.drivers) or bool(survey.request.drivers)
-    return Selection(
-        drivers=tuple(wanted.name for wanted in names),
-        requirements={wanted.name: wanted.versions for wanted in names},
-        sources=source_stamps(sources),
-        site_mtime_ns=-1 if listed else site.stat().st_mtime_ns,
-    )
+        paths[configuration.file] = None
+    sources = source_stamps(paths)
+    wanted = [standing.wanted for standing in survey.standings]
+    requirements = {one.name: one.versions for one in wanted}
+    if not request.drivers:
+        # Configured drivers do not depend on what is installed; found ones do.
+        site = request.interpreter.platlib
+        return Selection(
+            drivers=tuple(one.name for one in wanted),
+            requirements=requirements,
+            sources=sources,
+            site_mtime_ns=-1 if configuration.drivers else site.stat().st_mtime_ns,
+        )
+    if before is None or before.sources != sources:
+        return Selection(
+            drivers=(), requirements=requirements, sources=sources, site_mtime_ns=UNKNOWN_TIME
+        )
+    return replace(before, requirements={**before.requirements, **requirements})

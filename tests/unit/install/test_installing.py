@@ -108,6 +108,19 @@ def test_other_distributions_in_the_same_namespace_stay(scheme: Scheme, tmp_path
     }
 
 
+def test_a_package_that_two_distributions_claim_is_exchanged_whole(
+    scheme: Scheme, tmp_path: Path
+) -> None:
+    """pysqlite3 and pysqlite3-binary both are ``pysqlite3/``."""
+    both = {"pack/__init__.py": b"binary", f"pack/_part{SUFFIX}": corpus()}
+    install(scheme, Making(name="pack_binary", files=both), tmp_path)
+    before = (scheme.site / "pack").stat().st_ino
+    new = {"pack/__init__.py": b"new", f"pack/_part{SUFFIX}": corpus()}
+    install(scheme, Making(name="pack", version="2.0", files=new), tmp_path)
+    assert packages(scheme) == new
+    assert (scheme.site / "pack").stat().st_ino != before
+
+
 def test_a_users_own_file_in_the_package_is_taken_along(scheme: Scheme, tmp_path: Path) -> None:
     install(scheme, pure("pack", "1.0", OLD), tmp_path)
     (scheme.site / "pack" / "settings.ini").write_bytes(b"mine")
