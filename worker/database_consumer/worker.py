@@ -32,6 +32,8 @@ SLICE_RECORDS = 2_000
 FULL_SECONDS = 1.0
 HINT_SECONDS = 1.0
 PLACE_SECONDS = 0.25
+SOON_SECONDS = 5.0
+WAITING_SECONDS = 30.0
 
 _log = logger("worker")
 
@@ -79,6 +81,7 @@ class Worker:
         self._behind: dict[Partition, int] = {}
         self._next_hint = 0.0
         self._next_place = 0.0
+        self._next_waiting = time.monotonic() + SOON_SECONDS
         self._full_since: float | None = None
         self._paused = False
         self._running = False
@@ -232,6 +235,7 @@ class Worker:
         self._place_waiting()
         if not self._paused and not self._has_room():
             return
+        self._say_waiting()
         records = self._source.poll(SLICE_RECORDS, SLICE_SECONDS)
         if records:
             self.metrics.received.inc(len(records))
@@ -242,6 +246,19 @@ class Worker:
         if count := self._received.add(0):
             _log.info("received", count=count)
         self._hint()
+
+    def _say_waiting(self) -> None:
+        """While nothing is assigned: what is waited for, every half minute."""
+        if self._assigned:
+            self._next_waiting = time.monotonic() + WAITING_SECONDS
+        elif time.monotonic() >= self._next_waiting:
+            self._next_waiting = time.monotonic() + WAITING_SECONDS
+            _log.info(
+                "waiting for kafka",
+                why="no partition is assigned yet",
+                topic=self._settings.topic_db_operations,
+                brokers=self._settings.kafka_brokers,
+            )
 
     def _follow_health(self) -> None:
         """Pauses everything while the database is away, or while nothing is taken for long."""
@@ -443,6 +460,8 @@ class Worker:
 
     def _check_topics(self) -> None:
         """Whether the topic is still the one that was assigned; its retention, for the metrics."""
+        if not self.health.view.healthy:
+            return
         for topic, known in tuple(self._topic_ids.items()):
             found = self._source.topic_id(topic)
             if known is not None and found is not None and found != known:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from database_consumer.commands.output import (
@@ -13,6 +14,8 @@ from database_consumer.commands.output import (
     say_json,
     settings_with_logs,
 )
+from database_consumer.operations import Operation
+from database_consumer.settings import Settings
 
 COMPLAINTS = 20
 
@@ -35,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
         complain(f"{options.file}: {error.strerror}")
         return 3
     operations, complaints = parse_lines(lines)
+    complaints = complaints or _refused(operations, settings)
     if complaints:
         for one in complaints[:COMPLAINTS]:
             complain(f"{options.file}: {one}")
@@ -51,6 +55,25 @@ def run(options: argparse.Namespace) -> int:
     else:
         say(f"published {len(idents)} operations to {settings.topic_db_operations}")
     return 0
+
+
+def _refused(operations: Sequence[Operation], settings: Settings) -> list[str]:
+    """What the worker would refuse: unknown entities, types and columns, values that do not fit."""
+    from database_consumer.entities.describing import catalogue
+    from database_consumer.operations import encode
+    from database_consumer.starting import vocabulary
+    from database_consumer.stores.base import Record
+    from database_consumer.stores.prepared import prepare
+
+    words = vocabulary(settings)
+    described = catalogue(words.tables, "mysql" if settings.database[:5] == "mysql" else "sqlite")
+    out: list[str] = []
+    for number, operation in enumerate(operations, 1):
+        item = prepare(Record("", 0, 0, None, encode(operation)), described, words.handlers)
+        if item.invalid is not None:
+            name = operation.operation_id or f"number {number}"
+            out.append(f"operation {name}: {item.invalid}")
+    return out
 
 
 def _read(name: str) -> bytes:

@@ -210,6 +210,12 @@ def test_submit_refuses_what_the_worker_would_refuse(installed: Installed, tmp_p
     assert done.returncode == 1
     assert b"line 2" in done.stderr
     assert b"nothing was published" in done.stderr
+    unknown = operation(2, name="n", email="e") | {"entity": "Nobody"}
+    file = write(tmp_path / "unknown.jsonl", [operation(1, name="n", email="e"), unknown])
+    done = installed.run("submit", str(file), folder=tmp_path)
+    assert done.returncode == 1
+    assert b"operation CREATE-2" in done.stderr
+    assert b"Nobody" in done.stderr
 
 
 def test_status_says_when_nobody_answers(installed: Installed, tmp_path: Path) -> None:
