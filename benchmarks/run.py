@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from benchmarks.ratios import Ratio
 from buildtools.report import Screen
 
-MODULES = ("binaries", "doctor", "rebuild", "startup", "explain")
+MODULES = ("binaries", "doctor", "rebuild", "startup", "explain", "deploy")
 
 
 def main(words: Sequence[str]) -> int:

@@ -20,6 +20,9 @@ from buildtools.recipes import load_recipes
 from buildtools.report import Screen
 from buildtools.targets import Target, parse_target
 
+_NO_WHEEL_SET = ("pyvenv.cfg", "pyproject.toml", "setup.py")
+"""With one of these beside them, wheels are part of something else."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``doctor``."""
@@ -46,9 +49,13 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
     recipes = load_recipes()
     asked = _asked_target(args.target)
     reports = []
-    for source in args.path or [None]:
-        tree = scan(interpreter if source is None else Path(source), outside=asked is None)
+    for source in _sources(args.path):
+        tree = scan(interpreter if source is None else source, outside=asked is None)
         target = asked if asked is not None else _host_target(interpreter, tree)
+        if asked is not None:
+            from buildtools.deploy.preflight import target_for
+
+            target = target_for(asked, args.target, tree)
         report = examine(
             tree,
             target,
@@ -58,8 +65,12 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
             again=f" --python {shlex.quote(str(args.python))}" if args.python else "",
             started=started,
         )
-        tree.files.close()
+        if asked is not None:
+            from buildtools.deploy.preflight import preflight
+
+            report = preflight(tree, report)
         reports.append((tree, report))
+        tree.files.close()
         started = time.perf_counter()
     findings = [finding for _, report in reports for finding in report.findings]
     if screen.as_json:
@@ -69,6 +80,18 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
             _show(screen, tree, report, providers=args.imports)
     failing = {Severity.ERROR, Severity.WARNING} if args.strict else {Severity.ERROR}
     return ExitCode.NO if any(one.severity in failing for one in findings) else ExitCode.OK
+
+
+def _sources(words: Sequence[str]) -> list[Path | None]:
+    """What is looked at: a folder of wheels stands for its wheels, None for the interpreter."""
+    sources: list[Path | None] = []
+    for path in map(Path, words):
+        wheels = sorted(path.glob("*.whl")) if path.is_dir() else []
+        if wheels and not any((path / name).exists() for name in _NO_WHEEL_SET):
+            sources += wheels
+        else:
+            sources.append(path)
+    return sources or [None]
 
 
 def _asked_target(text: str | None) -> Target | None:

@@ -1,0 +1,69 @@
+"""How fast the pre-flight is: ``doctor . --target render`` over a checkout with 300 modules.
+
+``python -m benchmarks.bench_deploy`` makes the checkout from the small binaries of the tests, half
+of them a Mac's in a committed virtual environment, half of them packages of the target, with an
+index of git that has all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.ratios import Ratio, paired
+
+CORPUS = Path(__file__).resolve().parents[1] / "tests" / "corpus" / "binaries"
+MODULES = 300
+SUFFIX = ".cpython-314-x86_64-linux-gnu.so"
+
+
+def make_checkout(root: Path, modules: int = MODULES) -> Path:
+    """A repository with that many native modules; the folder is given back."""
+    for number in range(modules):
+        of_mac = number % 2 == 0
+        site = ".venv/lib/python3.14/site-packages" if of_mac else "vendor"
+        folder = root / site / f"package{number // 10}"
+        folder.mkdir(parents=True, exist_ok=True)
+        name = "macho-arm64-macos11.so" if of_mac else "elf-x86_64-glibc2.17.so"
+        shutil.copy(CORPUS / name, folder / f"m{number}{SUFFIX}")
+    (root / ".venv" / "pyvenv.cfg").write_text("home = /opt/homebrew/bin\nversion = 3.14.0\n")
+    (root / ".python-version").write_text("3.14.0\n")
+    (root / "pyproject.toml").write_text('[project]\nname = "shop"\nversion = "1"\n')
+    for words in (["init", "--quiet"], ["add", "."]):
+        subprocess.run(["git", "-C", root, *words], check=True)
+    return root
+
+
+def measure(*, runs: int = 5) -> list[Ratio]:
+    """The whole command as a user starts it; the interpreter alone stands beside it."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    with tempfile.TemporaryDirectory() as scratch:
+        root = make_checkout(Path(scratch) / "shop")
+        words = [sys.executable, "-m", "buildtools", "doctor", ".", "--target", "render", "--json"]
+
+        def ours() -> object:
+            return subprocess.run(
+                words, cwd=root, env=environment, check=False, stdout=subprocess.DEVNULL
+            )
+
+        def bare() -> object:
+            return subprocess.run([sys.executable, "-c", "pass"], check=True)
+
+        mine, _ = paired(ours, bare, runs=runs)
+    work = f"doctor . --target render, a checkout of {MODULES} modules"
+    return [Ratio(work=work, ours=mine, at_most=1.0)]
+
+
+def main() -> int:
+    """Print the table."""
+    for row in measure():
+        print("  ".join(row.cells()))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
