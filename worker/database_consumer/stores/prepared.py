@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
-from database_consumer.entities.model import DEFAULT, Catalogue, WholeRow
+from database_consumer.entities.model import DEFAULT, Catalogue, EntityTable, WholeRow
 from database_consumer.handlers import NO_VALUES, Change, ChangeKind, Handlers
 from database_consumer.operations import (
     MAX_OPERATION_ID,
@@ -113,7 +114,7 @@ def _changes(envelope: Envelope, catalogue: Catalogue, handlers: Handlers) -> tu
         raise OperationInvalid("bad-data", f"the handler refused it: {error!r}"[:500]) from error
 
 
-def _done(envelope: Envelope, changes: tuple[Change, ...]) -> bytes:
+def _done(envelope: Envelope | _BriefEnvelope, changes: tuple[Change, ...]) -> bytes:
     """The fingerprint of what an operation does: other spellings of the same are the same."""
     if len(changes) == 1 and changes[0].kind is _CREATE:
         return fingerprint((envelope.type, envelope.entity, _trimmed(changes[0].row)))
@@ -155,34 +156,45 @@ class _BriefEnvelope(msgspec.Struct, gc=False):
 
 
 _brief = msgspec.json.Decoder(_BriefEnvelope).decode
+_parse = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode = msgspec.json.Encoder(order="deterministic", decimal_format="number").encode
 _USUAL_ID = MAX_OPERATION_ID // 4
 
 
 def prepare_all(records: Iterable[Record], catalogue: Catalogue, handlers: Handlers) -> list[Item]:
-    """All of a batch; what is usual about a CREATE is done here, without a detour.
+    """All of a batch; what is usual is done here, without a detour.
 
     Whatever is not usual goes through :func:`prepare`, which gives the same.
     """
-    usual = {one.entity: one for one in catalogue}
+    tables = {one.entity: one for one in catalogue}
     creates = frozenset(one for one in handlers if handlers.creates(one))
     items: list[Item] = []
     for record in records:
+        item = None
         try:
             envelope = _brief(record.value)  # type: ignore[arg-type]
-        except (ValueError, TypeError, ArithmeticError, RecursionError):
-            items.append(prepare(record, catalogue, handlers))
-            continue
-        name = envelope.metadata.operation_id
-        table = usual.get(envelope.entity) if envelope.type in creates else None
-        row = None
-        if table is not None and 0 < len(name) <= _USUAL_ID and name[0] != "\0":
-            row = table.quick.read(envelope.data)
-        if table is None or row is None:
-            items.append(prepare(record, catalogue, handlers))
-            continue
-        content = _encode((envelope.type, envelope.entity, _trimmed(row)))
-        print_ = blake2b(content, digest_size=16).digest()
-        change = _change((_CREATE, table, table.key_in_row(row), row, NO_VALUES))
-        items.append(Item(record, name, print_, (change,)))
+            name = envelope.metadata.operation_id
+            table = tables.get(envelope.entity)
+            if table is not None and 0 < len(name) <= _USUAL_ID and name[0] != "\0":
+                if envelope.type in creates:
+                    item = _quick_create(record, name, table, envelope)
+                else:
+                    data = _parse(envelope.data)
+                    changes = handlers.changes(envelope.type, table, data)
+                    item = Item(record, name, _done(envelope, changes), changes)
+        except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError, OperationInvalid):
+            item = None
+        items.append(item or prepare(record, catalogue, handlers))
     return items
+
+
+def _quick_create(
+    record: Record, name: str, table: EntityTable, envelope: _BriefEnvelope
+) -> Item | None:
+    row = table.quick.read(envelope.data)
+    if row is None:
+        return None
+    content = _encode((envelope.type, envelope.entity, _trimmed(row)))
+    print_ = blake2b(content, digest_size=16).digest()
+    change = _change((_CREATE, table, table.key_in_row(row), row, NO_VALUES))
+    return Item(record, name, print_, (change,))

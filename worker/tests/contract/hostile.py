@@ -40,7 +40,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.one_of(
         st.lists(inner, max_size=4), st.dictionaries(NASTY_TEXT, inner, max_size=4)
     ),
-    max_leaves=10,
+    max_leaves=4,
 )
 FIELDS = st.one_of(
     st.sampled_from(

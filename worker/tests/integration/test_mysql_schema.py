@@ -11,15 +11,15 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-
 from contract.stage import Feed, operation, reasons, user
+from servers.mariadb import MariaDb, running
+
 from database_consumer import ledger
 from database_consumer.entities import shipped
 from database_consumer.entities.own import EntitiesInvalid, reflected_tables, tables_of_module
 from database_consumer.migrations import VERSION_TABLE, migrate
 from database_consumer.stores.opening import open_mysql, open_sqlite
 from database_consumer.stores.sqlstore import SqlStore
-from servers.mariadb import MariaDb, running
 
 pytestmark = pytest.mark.server
 
@@ -31,9 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
 
 
 @pytest.fixture(params=["sqlite", "mysql"])
-def engine(
-    request: pytest.FixtureRequest, tmp_path: Path, server: MariaDb
-) -> Iterator[sa.Engine]:
+def engine(request: pytest.FixtureRequest, tmp_path: Path, server: MariaDb) -> Iterator[sa.Engine]:
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
     else:
@@ -126,9 +124,7 @@ def test_tables_read_from_the_database_are_entities(engine: sa.Engine) -> None:
     )
     feed.apply(
         operation("UPDATE", {"code": "b", "state": "paid"}, entity="Order"),
-        operation(
-            "UPDATE", {"code": "A", "placed": "2026-01-01T10:00:00+01:00"}, entity="Order"
-        ),
+        operation("UPDATE", {"code": "A", "placed": "2026-01-01T10:00:00+01:00"}, entity="Order"),
         operation("UPDATE", {"code": "C", "odd %name": 8}, entity="Order"),
         operation("DELETE", {"code": "C"}, entity="Order"),
     )
