@@ -73,6 +73,15 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
+def lock(session: nox.Session) -> None:
+    """Locks with hashes of the worker for the targets that it is deployed to; ``-- --check``."""
+    session.install(".[lock]")
+    targets = ("linux/x86_64/cp313", "linux/aarch64/cp313", "darwin/arm64/macos14/cp313")
+    words = [word for target in targets for word in ("--target", target)]
+    session.run("buildtools", "lock", *words, *session.posargs)
+
+
+@nox.session
 def wheels(session: nox.Session) -> None:
     """Self-contained wheels of the configured drivers into ``wheelhouse/``, with its index."""
     session.install(".")
