@@ -103,8 +103,10 @@ class Housekeeper(threading.Thread):
             duty()
         except StoreUnavailable as error:
             self._announce(self._health.failed(self._clock(), str(error)))
-        except Exception:  # noqa: BLE001 -- one duty that fails must not end the others
+        except Exception as error:  # noqa: BLE001 -- one duty that fails must not end the others
             _log.exception("duty failed", duty=name)
+            if duty == self._check_database:
+                self._announce(self._health.failed(self._clock(), f"{error}"))
 
     def _check_pause(self) -> float:
         return self._rhythm.check if self._health.view.healthy else self._rhythm.reconnect

@@ -110,6 +110,9 @@ class Worker:
                     self.finished = self._done()
         except SourceError as error:
             self._fail(error)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the end is in order
+            _log.exception("the polling thread failed")
+            self._fail(error)
         finally:
             self._end()
             self._running = False
@@ -174,8 +177,6 @@ class Worker:
             self.health.wait_change(0.2)
         if self._stop.is_set():
             return False
-        if self._store is not None:
-            self._store.open()
         self._begin_relays()
         for applier in self._appliers:
             applier.start()
@@ -242,7 +243,8 @@ class Worker:
             self._received.hold(len(records))
             for partition, offset in self.intake.offer(records).items():
                 _log.warning("gap read again", partition=str(partition), offset=offset)
-                self._source.place(partition, offset)
+                if not self._source.place(partition, offset):
+                    self.intake.unplace(partition)
         if count := self._received.add(0):
             _log.info("received", count=count)
         self._hint()

@@ -119,7 +119,10 @@ class KafkaSource:
 
     def poll(self, limit: int, timeout: float) -> Sequence[Record]:
         """See the protocol; a rebalance happens in here."""
-        messages = self._client.consume(limit, timeout)
+        try:
+            messages = self._client.consume(limit, timeout)
+        except KafkaException as refused:
+            raise SourceError(f"Kafka refuses to be read: {refused}") from refused
         if self._trouble is not None:
             raise self._trouble
         if messages and self._away:

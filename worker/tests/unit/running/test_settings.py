@@ -69,6 +69,12 @@ def test_every_name_of_the_card_is_read_and_urls_are_quoted(
     assert found.log_level == "debug"
 
 
+def test_the_readme_names_every_setting() -> None:
+    text = (Path(__file__).parents[3] / "README.md").read_text()
+    missing = [name for name in Settings.model_fields if f"`{name.upper()}`" not in text]
+    assert missing == []
+
+
 def test_a_dotenv_file_is_read_and_the_environment_beats_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
