@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from buildtools.acquire.apt import codename
+from buildtools.acquire.cross import Zig, build_floor, triple
+from buildtools.acquire.pyconfig import derived_headers, real_pyconfig
 from buildtools.acquire.request import AcquireError, WheelRequest
 from buildtools.acquire.sysroot import make_sysroot
 from buildtools.acquire.tools import Tools
@@ -51,6 +53,11 @@ def python_headers(request: WheelRequest, tools: Tools) -> PythonHeaders:
                 return _packaged(request, tools, release)
             except AcquireError as error:
                 tried.append(f"{release or 'packages'}: {error.why or error.what}")
+    if request.target.libc is None or request.target.libc.family is LibCFamily.GLIBC:
+        try:
+            return _derived(request, tools)
+        except AcquireError as error:
+            tried.append(f"derived: {error.why or error.what}")
     raise AcquireError(
         f"there are no headers of Python {abi.version} ({abi}) for {request.target.spec}",
         cause=Cause.MISSING_PYTHON_HEADERS,
@@ -85,6 +92,26 @@ def _releases(version: str) -> Iterator[str | None]:
     for release in RELEASES.get(distribution, {}).get(version, ()):
         if release != own:
             yield release
+
+
+def _derived(request: WheelRequest, tools: Tools) -> PythonHeaders:
+    """Headers of the wanted Python as this machine has them, ``pyconfig.h`` made for the target.
+
+    Headers are the same everywhere but for that one file.
+    """
+    include = request.python.include
+    if include is not None and request.abi.abi == request.python.abi.abi:
+        folder, origin = include, str(request.python.executable)
+    elif request.abi.free_threaded or request.abi.debug:
+        raise AcquireError(f"no package has headers of {request.abi}")
+    else:
+        here = replace(request, target=request.python.target.with_python(request.abi))
+        packaged = _packaged(here, tools, None)
+        folder, origin = packaged.folders[0], packaged.origin
+    floor = build_floor(request.target, ())
+    zig = Zig(program=tools.zig(), triple=triple(request.target, floor), cache=tools.cache / "zig")
+    made = derived_headers(tools, zig, folder, real_pyconfig(folder), request.abi.abi)
+    return PythonHeaders(folders=(made,), origin=f"{origin}; pyconfig.h derived for {zig.triple}")
 
 
 def _packaged(request: WheelRequest, tools: Tools, release: str | None) -> PythonHeaders:
