@@ -17,6 +17,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from tests.interpreters import INTERPRETERS
 from tests.planting import Venv, install, make_interpreter, make_venv, run
 
 pytestmark = pytest.mark.network
@@ -94,6 +95,37 @@ def test_a_distribution_without_a_recipe_is_installed_kept_and_moved(
     (moved,) = rebuild(venv, house, "hiredis>=3.5")["steps"]
     assert (moved["outcome"], moved["version"]) == ("installed", "3.5.0")
     assert "want >=3.5" in str(moved["reason"])
+
+
+@pytest.mark.parametrize("python", INTERPRETERS, ids=lambda python: str(python.parents[1].name))
+def test_every_interpreter_of_this_machine_is_mended_from_this_one(
+    python: Path, tmp_path: Path
+) -> None:
+    run([python, "-m", "venv", "--without-pip", tmp_path / "venv"])
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    words = ["rebuild", "hiredis", "--json", "--python", str(tmp_path / "venv")]
+    variables = {key: value for key, value in os.environ.items() if key.startswith("PIP_")}
+    done = call(words, outside, variables)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["drivers"][0]["status"] == "ok"
+    use = "import hiredis; hiredis.Reader(); print(hiredis.__version__)"
+    assert run([tmp_path / "venv" / "bin" / "python", "-I", "-c", use]).strip()
+
+
+def test_a_run_with_names_does_not_decide_what_a_run_without_is_about(
+    venv: Venv, house: Path
+) -> None:
+    rebuild(venv, house, "sqlite3")
+    rebuild(venv, house, "hiredis==3.4.0")
+    (venv.outside / "requirements.txt").write_text("hiredis\n")
+    for _ in range(2):
+        (step,) = rebuild(venv, house)["steps"]
+        assert (step["driver"], step["outcome"]) == ("hiredis", "kept")
+    rebuild(venv, house, "sqlite3")
+    (step,) = rebuild(venv, house)["steps"]
+    assert (step["driver"], step["outcome"]) == ("hiredis", "kept")
 
 
 def test_requirements_are_followed_and_their_change_makes_it_due(venv: Venv, house: Path) -> None:
