@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from buildtools.acquire.apt import codename
 from buildtools.acquire.clientlibs import config_tool_answers, pkg_config_answers
 from buildtools.acquire.cross import (
     Zig,
@@ -282,6 +283,7 @@ def _static(library: SourceLibrary) -> Bundled:
 
 def _owners(sysroot: Sysroot, linked: Iterable[Path], plugins: Path | None) -> tuple[Bundled, ...]:
     """The package behind each library and plugin that may be bundled."""
+    distribution = (codename() or ("debian", ""))[0]
     files = [*linked, *(sorted(plugins.glob("*.so")) if plugins is not None else ())]
     owners = []
     for path in files:
@@ -289,7 +291,7 @@ def _owners(sysroot: Sysroot, linked: Iterable[Path], plugins: Path | None) -> t
         if package is None:
             continue
         purl = debian_purl(
-            "debian", package.name, package.version, package.architecture, package.release
+            distribution, package.name, package.version, package.architecture, package.release
         )
         owners.append(
             Bundled(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import os
 import shutil
 import subprocess
 import threading
@@ -185,7 +186,8 @@ def test_a_full_disk_leaves_nothing_half_made(tmp_path: Path) -> None:
     disk.mkdir()
     words = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
     if subprocess.run(words, capture_output=True, check=False).returncode:
-        pytest.skip("a file system cannot be mounted here")
+        message = "a file system cannot be mounted here"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
     try:
 
         def fill(folder: Path) -> None:
@@ -233,8 +235,8 @@ def test_a_compiler_drops_what_is_the_machines_own(tmp_path: Path) -> None:
     zig = Zig(program=echo, triple="aarch64-linux-gnu.2.28", cache=tmp_path)
     compiler = write_compilers(zig, folder)["cc"]
     own = ["-march=native", "-specs=/x", "-I/usr/include/python3.11", "-L/usr/lib", "-g", "-flto"]
-    words = said(compiler, "-c", "a b.c", *own, "-I/root/include", "-DX=$(y)").stdout
-    assert words.startswith("cc -target aarch64-linux-gnu.2.28 -c a b.c -I/root/include -DX=$(y) ")
+    words = said(compiler, "-c", "a b.c", *own, "-I/tree/include", "-DX=$(y)").stdout
+    assert words.startswith("cc -target aarch64-linux-gnu.2.28 -c a b.c -I/tree/include -DX=$(y) ")
     assert "-UDEFAULT_PLUGINS_SUBDIR" in words
 
 

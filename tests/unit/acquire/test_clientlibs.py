@@ -18,10 +18,10 @@ Libs: -L${libdir} -lmariadb
 
 
 def test_a_pc_file_is_read_with_its_paths_below_the_tree() -> None:
-    answer = read_pc(PC, Path("/root"))
+    answer = read_pc(PC, Path("/tree"))
     assert answer.version == "3.3.20"
-    assert answer.cflags == ("-I/root/usr/include/mariadb", "-DX=a b")
-    assert answer.libs == ("-L/root/usr/lib/x86_64-linux-gnu", "-lmariadb")
+    assert answer.cflags == ("-I/tree/usr/include/mariadb", "-DX=a b")
+    assert answer.libs == ("-L/tree/usr/lib/x86_64-linux-gnu", "-lmariadb")
 
 
 def test_variables_that_name_each_other_end() -> None:
