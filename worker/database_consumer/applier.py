@@ -207,22 +207,28 @@ class Counted:
     parked: int = 0
     unmatched: int = 0
 
+    def with_all(self, other: Counted) -> Counted:
+        """The sum of both."""
+        return Counted(
+            applied=self.applied + other.applied,
+            duplicates=self.duplicates + other.duplicates,
+            dead=self.dead + other.dead,
+            parked=self.parked + other.parked,
+            unmatched=self.unmatched + other.unmatched,
+        )
+
     def plus(self, applied: int, result: Applied) -> Counted:
         """With one more batch."""
-        return Counted(
-            applied=self.applied + applied,
-            duplicates=self.duplicates + result.duplicates,
-            dead=self.dead + result.dead,
-            parked=self.parked + result.parked,
-            unmatched=self.unmatched + result.unmatched,
+        return self.with_all(
+            Counted(
+                applied=applied,
+                duplicates=result.duplicates,
+                dead=result.dead,
+                parked=result.parked,
+                unmatched=result.unmatched,
+            )
         )
 
     def retried(self, applied: int, dead: int) -> Counted:
         """With parked operations that were applied, or that are dead letters now."""
-        return Counted(
-            applied=self.applied + applied,
-            duplicates=self.duplicates,
-            dead=self.dead + dead,
-            parked=self.parked,
-            unmatched=self.unmatched,
-        )
+        return self.with_all(Counted(applied=applied, dead=dead))

@@ -20,12 +20,14 @@ from database_consumer.intake import Intake
 from database_consumer.logs import Tally, logger
 from database_consumer.metrics import Metrics
 from database_consumer.pacing import Pace
-from database_consumer.relay import CacheRelay, CacheView, LetterRelay, Letters
+from database_consumer.relay import CacheRelay, LetterRelay, Letters
 from database_consumer.relaying import RelayThread
 from database_consumer.settings import Settings
 from database_consumer.sources.base import Partition, Source, SourceError
 from database_consumer.stores.base import Position, Store, StoreKind, StoreUnavailable
+from database_consumer.topics import TopicWatch
 from database_consumer.view import DatabaseView, WorkerView
+from database_consumer.watching import Progress
 
 SLICE_SECONDS = 0.05
 SLICE_RECORDS = 2_000
@@ -75,10 +77,8 @@ class Worker:
         self._failure: Exception | None = None
         self._moves: queue.SimpleQueue[tuple[Partition, Position | None]] = queue.SimpleQueue()
         self._store: Store | None = None
-        self._topic_ids: dict[str, str | None] = {}
         self._assigned: set[Partition] = set()
         self._hinted: dict[Partition, int] = {}
-        self._behind: dict[Partition, int] = {}
         self._next_hint = 0.0
         self._next_place = 0.0
         self._next_waiting = time.monotonic() + SOON_SECONDS
@@ -90,6 +90,8 @@ class Worker:
         self.metrics = Metrics()
         self.health = DatabaseHealth(now=clock())
         self.intake = Intake(self._group, gaps=parts.gaps)
+        self._topics = TopicWatch(parts.source)
+        self._progress = Progress(parts.source, self.intake, self.health, self.metrics, clock=clock)
         self._cache = self._cache_relay()
         self._letters = LetterRelay(parts.letters, clock=clock) if parts.letters else None
         self._appliers: list[Applier] = []
@@ -319,14 +321,7 @@ class Worker:
         if self._store is None:
             raise StoreUnavailable("the store is not open yet")
         found = self._store.position(self._group, partition.topic, partition.partition)
-        current = self._topic_ids.get(partition.topic)
-        if found and found.topic_id and current and found.topic_id != current:
-            raise SourceError(
-                f"topic {partition.topic} was recreated: the stored offsets belong to topic id "
-                f"{found.topic_id}, the broker has {current}. Nothing is skipped: forget the old "
-                "offsets on purpose (delete the group's rows of this topic from the offsets "
-                "table), or restore the topic"
-            )
+        self._topics.check(partition.topic, found)
         return found
 
     def _hint(self, *, force: bool = False) -> None:
@@ -342,7 +337,7 @@ class Worker:
         if changed:
             self._hinted |= changed
             self._source.hint(changed)
-        self._look_at_lags()
+        self._progress.look()
         self._measure()
 
     def _done(self) -> bool:
@@ -364,12 +359,13 @@ class Worker:
     def assigned(self, partitions: Sequence[Partition]) -> Mapping[Partition, int | None]:
         """See :class:`database_consumer.sources.base.Listener`."""
         starts: dict[Partition, int | None] = {}
+        ids: dict[str, str | None] = {}
         for topic in {partition.topic for partition in partitions}:
-            self._topic_ids[topic] = self._source.topic_id(topic)
+            ids[topic] = self._topics.learn(topic)
         for partition in partitions:
             self._assigned.add(partition)
             self._hinted.pop(partition, None)
-            topic_id = self._topic_ids[partition.topic]
+            topic_id = ids[partition.topic]
             try:
                 position = self._position(partition)
             except StoreUnavailable as error:
@@ -401,10 +397,7 @@ class Worker:
         self.intake.drop(partitions)
         self._assigned.difference_update(partitions)
         self.metrics.assigned.set(len(self._assigned))
-        for partition in partitions:
-            self.metrics.lag.remove_by_labels(
-                {"topic": partition.topic, "partition": str(partition.partition)}
-            )
+        self._progress.forget(partitions)
 
     # -- what is told -------------------------------------------------------------------------
 
@@ -417,89 +410,42 @@ class Worker:
             relay.check()
 
     def _announce(self, change: Change) -> None:
-        view = self.health.view
         kind = str(self._store.kind) if self._store is not None else ""
-        if change is Change.FIRST:
-            _log.info("connected", database=kind)
-        elif change is Change.AWAY:
-            _log.error("database unhealthy", database=kind, why=view.reason)
-        elif change is Change.BACK:
-            _log.info("database healthy again", database=kind)
-            _log.info(f"working off {self.pending()} pending", pending=self.pending())
-
-    def pending(self) -> int:
-        """Records that the source holds or has delivered and that are not applied yet."""
-        load = self.intake.load()
-        return max(sum(self._behind.values()), load.records + load.in_hand)
-
-    def _look_at_lags(self) -> None:
-        """On the polling thread only: the client's own locks do not bear a second one."""
-        behind: dict[Partition, int] = {}
-        for partition, position in self.intake.positions().items():
-            lag = self._source.lag(partition)
-            if lag is not None:
-                behind[partition] = max(0, lag.high - (lag.low if position is None else position))
-        self._behind = behind
+        self._progress.announce(change, database=kind)
 
     def _measure(self) -> None:
-        load = self.intake.load()
-        shown = self.metrics
-        shown.queued.set(load.records)
-        shown.queued_bytes.set(load.size)
-        shown.healthy.set(int(self.health.view.healthy))
-        shown.paused.set(int(self._paused))
-        oldest = min((one for one in self.intake.oldest().values() if one), default=0)
-        shown.backlog_age.set(max(0.0, self._clock() - oldest / 1000) if oldest else 0)
-        if self._letters is not None:
-            shown.published.set(self._letters.published)
-        if self._cache is not None:
-            cache = self._cache.view
-            shown.cache_healthy.set(int(cache.healthy))
-            shown.cache_epoch.set(float(cache.epoch or 0))
-            shown.cache_written.set(cache.written)
-        for partition, behind in self._behind.items():
-            shown.lag.labels(partition.topic, str(partition.partition)).set(behind)
+        self._progress.measure(
+            paused=self._paused,
+            cache=self._cache.view if self._cache is not None else None,
+            published=self._letters.published if self._letters is not None else 0,
+        )
 
     def _check_topics(self) -> None:
-        """Whether the topic is still the one that was assigned; its retention, for the metrics."""
+        """Not while the database is away: its return must not wait for a broker's answer."""
         if not self.health.view.healthy:
             return
-        for topic, known in tuple(self._topic_ids.items()):
-            found = self._source.topic_id(topic)
-            if known is not None and found is not None and found != known:
-                self._fail(
-                    SourceError(
-                        f"topic {topic} was recreated while it was read (id {known} before, "
-                        f"{found} now). Nothing is skipped: forget the old offsets on purpose, or "
-                        "restore the topic"
-                    )
-                )
-            retention = getattr(self._source, "retention_seconds", lambda _topic: None)(topic)
-            self.metrics.retention.set(retention or 0)
+        try:
+            self.metrics.retention.set(self._topics.look_again())
+        except SourceError as error:
+            self._fail(error)
 
     def counted(self) -> Counted:
         """What all appliers did since the start."""
         out = Counted()
-        for one in (applier.counted for applier in self._appliers):
-            out = Counted(
-                applied=out.applied + one.applied,
-                duplicates=out.duplicates + one.duplicates,
-                dead=out.dead + one.dead,
-                parked=out.parked + one.parked,
-                unmatched=out.unmatched + one.unmatched,
-            )
+        for applier in self._appliers:
+            out = out.with_all(applier.counted)
         return out
 
     def view(self) -> WorkerView:
         """Everything that a status page shows, as values."""
         health = self.health.view
         counts = self._keeper.counts if self._keeper is not None else None
-        cache: CacheView | None = self._cache.view if self._cache is not None else None
+        cache = self._cache.view if self._cache is not None else None
         now = self._clock()
         return WorkerView(
             running=self._running and not self._stop.is_set(),
             paused=self._paused,
-            pending=self.pending(),
+            pending=self._progress.pending(),
             uptime=now - self._started,
             partitions=tuple(sorted(str(one) for one in self._assigned)),
             database=DatabaseView(

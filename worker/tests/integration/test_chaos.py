@@ -52,7 +52,7 @@ DOSE = Dose(
     commits=number("COMMITS", 6),
 )
 SECONDS = number("SECONDS", 90)
-SETTLE = 180.0
+SETTLE = 400.0
 
 
 def test_the_tables_equal_the_model_whatever_dies(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_the_tables_equal_the_model_whatever_dies(tmp_path: Path) -> None:
         settings = servers.settings(
             CONSUMER_SESSION_TIMEOUT="1500",
             CONSUMER_HEARTBEAT_INTERVAL="300",
-            MAX_RETRY_ATTEMPTS="9",
+            MAX_RETRY_ATTEMPTS="12",  # a rating's business may be far behind in another partition
             COMMIT_TARGET_MS="50",
         )
         workers = [ConsumerProcess(tmp_path / f"worker{n}", settings) for n in range(2)]
