@@ -281,3 +281,85 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
             process.wait(grace)
             if number is signal.SIGKILL:
                 return
+
+
+class Lasting:
+    """A child that may outlive this process; its output goes to a file, it has its own session."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self.pid = process.pid
+
+    def poll(self) -> int | None:
+        """Its exit code (minus the signal's number), or None while it runs."""
+        return self._process.poll()
+
+    def end(self, grace: float) -> int:
+        """Ask it to end, make it after ``grace`` seconds, and give its exit code."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(grace)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        return self._process.wait()
+
+
+def start_lasting(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    log: Path,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+) -> Lasting:
+    """Start a program that goes on by itself; what it says is appended to ``log``.
+
+    Raises :class:`CannotLookError` when it cannot be started.
+    """
+    words = tuple(os.fspath(word) for word in argv)
+    try:
+        with log.open("ab") as out:
+            process = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=dict(env),
+                cwd=cwd,
+                start_new_session=True,
+            )
+    except (OSError, ValueError) as error:
+        raise CannotLookError(
+            f"{words[0]} could not be started", where=str(cwd or ""), why=str(error)
+        ) from error
+    return Lasting(process)
+
+
+def birth_of(pid: int) -> str | None:
+    """What tells a process from a later one with the same number; None when it is not alive.
+
+    On Linux the start time of ``/proc/PID/stat`` (ticks since boot, field 22 of proc(5)),
+    elsewhere what ``ps`` says. A dead child that nobody has waited for is not alive.
+    """
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        if Path("/proc/self/stat").exists():
+            return None
+    else:
+        fields = text.rpartition(")")[2].split()
+        return None if fields[0] in {"Z", "X"} else fields[19]
+    found = run(("ps", "-o", "stat=,lstart=", "-p", str(pid)), timeout=10)
+    state, _, started = found.stdout.strip().partition(" ")
+    return None if not found.ok or state.startswith("Z") else started.strip()
+
+
+def send_signal(pid: int, birth: str, number: signal.Signals) -> bool:
+    """Signal the process that was born then; False when it is gone."""
+    if birth_of(pid) != birth:
+        return False
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True

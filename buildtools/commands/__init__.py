@@ -12,5 +12,6 @@ COMMANDS = {
     "lock": "write pip-tools locks with hashes, one per target, gated on wheels",
     "matrix": "print the architecture matrix for GitHub Actions",
     "render": "print the build command, write or lint the Blueprint",
+    "stack": "the development stack: start, wait, look, reset, stop",
 }
 """Every command and what it does, in the order in which the help lists them."""

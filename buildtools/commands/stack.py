@@ -1,0 +1,218 @@
+"""``buildtools stack``: the development stack, started in order and ready when it says so."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from buildtools.commands.options import add_common
+from buildtools.commands.stack_views import Step, describe_states, show_report, show_topics
+from buildtools.errors import ExitCode, UsageError
+from buildtools.report import Screen
+from buildtools.stack import engine_process as engine
+from buildtools.stack.commands import Machine
+from buildtools.stack.services import Service, chosen, services
+from buildtools.stack.settings import Mode, Settings, load_settings, make_env
+from buildtools.stack.topics import Topic, load_topics, stack_root
+
+if TYPE_CHECKING:
+    from database_consumer.readiness import Moment
+
+_WAIT_SECONDS = 120.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The subcommands of ``stack``."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    up = actions.add_parser("up", help="start what does not run, in order, and wait until ready")
+    up.add_argument("--no-wait", action="store_true", help="healthy is enough")
+    wait = actions.add_parser("wait", help="wait, by the real protocols, until clients can work")
+    status = actions.add_parser("status", help="how each service stands")
+    restart = actions.add_parser("restart", help="stop services, start them again, and wait")
+    down = actions.add_parser("down", help="stop everything; the data stays")
+    actions.add_parser("env", help="make .stack/.env with random credentials, and say where it is")
+    topics = actions.add_parser("topics", help="create missing topics, show how others differ")
+    topics.add_argument("--check", action="store_true", help="create nothing")
+    reset = actions.add_parser("reset", help="remove all data and start anew; a plan by default")
+    reset.add_argument("--yes", action="store_true", help="carry the plan out")
+    reset.add_argument("--project", metavar="NAME", help="the project's name, typed")
+    broker = actions.add_parser("broker-id", help="who holds /brokers/ids/1 in ZooKeeper")
+    broker.add_argument("--wait", action="store_true", help="wait until its session expires")
+    broker.add_argument("--delete", action="store_true", help="then delete it, guarded")
+    for action in (up, wait, restart):
+        action.add_argument("services", metavar="SERVICE", nargs="*", help="default: all")
+    for action in (up, wait, restart, reset):
+        action.add_argument(
+            "--timeout", type=_seconds, default=_WAIT_SECONDS, metavar="S", help="default 120"
+        )
+    for action in (up, reset, restart, wait, status, down):
+        action.add_argument("--mode", choices=tuple(Mode), help="default: the last one, zookeeper")
+    for action in actions.choices.values():
+        action.add_argument(
+            "--engine", choices=("process",), default="process", help="what runs the services"
+        )
+        add_common(action, inner=True)
+
+
+def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
+    """Carry out one of the subcommands."""
+    root = _project_root(Path.cwd())
+    if args.action in {"up", "env", "reset"}:
+        make_env(root, _project_name(root))
+    settings = load_settings(root, os.environ)
+    actions = {
+        "up": _up,
+        "wait": _wait,
+        "status": _status,
+        "restart": _restart,
+        "down": _down,
+        "topics": _topics,
+        "env": _env,
+        "reset": _reset,
+        "broker-id": _broker_id,
+    }
+    return actions[args.action](args, settings, screen)
+
+
+def _up(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
+    mode = _mode(args, settings)
+    wanted = chosen(services(settings, mode), args.services)
+    with engine.only_one(settings):
+        engine.up(settings, mode, wanted, _machine(screen), timeout=args.timeout)
+    if args.no_wait:
+        return _status(args, settings, screen)
+    return _ready(args, settings, screen, wanted)
+
+
+def _wait(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
+    wanted = chosen(services(settings, _mode(args, settings)), args.services)
+    return _ready(args, settings, screen, wanted)
+
+
+def _ready(
+    args: argparse.Namespace, settings: Settings, screen: Screen, wanted: Sequence[Service]
+) -> ExitCode:
+    from buildtools.stack.readiness import wait_for
+
+    def tell(moment: Moment) -> None:
+        answer = moment.answer
+        screen.event(moment.service, str(answer.outcome), answer.why)
+
+    names = [service.name for service in wanted]
+    topics = topics_of(settings) if "kafka" in names else ()
+    report = wait_for(settings, names, topics, timeout=args.timeout, tell=tell)
+    tails = {
+        name: engine.log_tail(settings, name)
+        for name in report.missing
+        if (settings.folder / "logs" / f"{name}.log").exists()
+    }
+    return show_report(args.action, settings, report, tails, screen)
+
+
+def _status(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
+    mode = _mode(args, settings)
+    found = engine.states(settings, mode)
+    describe_states(args.action, settings, mode, found, screen)
+    return ExitCode.OK if all(state.word == "healthy" for state in found) else ExitCode.NO
+
+
+def _restart(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
+    mode = _mode(args, settings)
+    every = services(settings, mode)
+    named = [one for one in every if not args.services or one.name in args.services]
+    wanted = chosen(every, args.services)
+    with engine.only_one(settings):
+        engine.down(settings, named, screen.event)
+        engine.up(settings, mode, wanted, _machine(screen), timeout=args.timeout)
+    return _ready(args, settings, screen, wanted)
+
+
+def _down(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
+    mode = _mode(args, settings)
+    with engine.only_one(settings):
+        engine.down(settings, services(settings, mode), screen.event)
+    found = engine.states(settings, mode, look=False)
+    describe_states(args.action, settings, mode, found, screen)
+    return ExitCode.OK if all(state.word == "down" for state in found) else ExitCode.NO
+
+
+def _topics(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
+    from buildtools.stack.readiness import brokers
+    from buildtools.stack.topics_admin import settle_topics
+
+    found = settle_topics(brokers(settings), topics_of(settings), create=not args.check)
+    return show_topics(found, settings, screen)
+
+
+def _reset(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
+    from buildtools.commands.stack_reset import reset
+
+    return reset(args, settings, _mode(args, settings), _machine(screen), screen)
+
+
+def _broker_id(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
+    from buildtools.commands.stack_broker import broker_id
+
+    return broker_id(args, settings, screen)
+
+
+def _env(_args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
+    file = str(settings.folder / ".env")
+    if screen.as_json:
+        screen.document("stack", {"action": "env", "project": settings.project, "file": file})
+    else:
+        screen.line(file)
+    return ExitCode.OK
+
+
+def topics_of(settings: Settings) -> tuple[Topic, ...]:
+    """The topics that the project wants."""
+    return load_topics(stack_root(settings.root) / "topics.yaml")
+
+
+def _mode(args: argparse.Namespace, settings: Settings) -> Mode:
+    asked = getattr(args, "mode", None)
+    return Mode(asked) if asked else engine.remembered_mode(settings) or Mode.ZOOKEEPER
+
+
+def _machine(screen: Screen) -> Machine:
+    def tell(service: str, text: str) -> None:
+        step = Step.of(text)
+        screen.event(service, step.stage, step.detail)
+
+    home = os.environ.get("XDG_CACHE_HOME")
+    cache = Path(home) if home else Path.home() / ".cache"
+    return Machine(environ=os.environ, cache=cache / "buildtools" / "stack", tell=tell)
+
+
+def _project_root(folder: Path) -> Path:
+    """The nearest folder at or above with a stack or a ``pyproject.toml``, else this one."""
+    for parent in (folder, *folder.parents):
+        if (parent / ".stack" / ".env").is_file() or (parent / "pyproject.toml").is_file():
+            return parent
+    return folder
+
+
+def _project_name(root: Path) -> str:
+    try:
+        found: Mapping[str, object] = tomllib.loads(
+            (root / "pyproject.toml").read_text(encoding="utf-8")
+        ).get("project", {})
+        return str(found.get("name") or root.name)
+    except FileNotFoundError:
+        return root.name
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            "pyproject.toml cannot be read", where=str(root), why=str(error)
+        ) from error
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 86400:  # noqa: PLR2004 - a day
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
+    return value

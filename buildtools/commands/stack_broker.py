@@ -1,0 +1,106 @@
+"""``buildtools stack broker-id``: who holds the broker's id, waited out, deleted with care."""
+
+from __future__ import annotations
+
+import argparse
+
+from buildtools.errors import CannotLookError, ExitCode
+from buildtools.findings import Cause
+from buildtools.report import Screen
+from buildtools.stack.broker_id import (
+    PATH,
+    SESSION_SECONDS,
+    Registration,
+    delete_registration,
+    registration,
+    wait_out,
+)
+from buildtools.stack.checks import listens
+from buildtools.stack.records import read_record
+from buildtools.stack.settings import Settings
+from buildtools.stack.trouble import StackError
+from buildtools.stack.zookeeper import ZooKeeperError
+
+
+def broker_id(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
+    """0 when nobody or the running broker holds the id, 1 when a dead one's session does."""
+    try:
+        found = registration(settings.zookeeper_port)
+        stale = found is not None and not _broker_lives(settings)
+        if stale and (args.wait or args.delete):
+            found = wait_out(
+                lambda: registration(settings.zookeeper_port),
+                tell=lambda one: screen.event("kafka", "waiting", f"session 0x{one.owner:x}"),
+            )
+            stale = found is not None and not _broker_lives(settings)
+    except ZooKeeperError as error:
+        raise CannotLookError(
+            "ZooKeeper does not answer",
+            where=f"127.0.0.1:{settings.zookeeper_port}",
+            why=str(error),
+            next_step="buildtools stack status (KRaft has no ZooKeeper, and no such node)",
+        ) from error
+    deleted = False
+    if args.delete and found is not None:
+        _delete(settings, found)
+        deleted = True
+    _show(settings, found, screen, stale=stale, deleted=deleted)
+    return ExitCode.NO if stale and not deleted else ExitCode.OK
+
+
+def _broker_lives(settings: Settings) -> bool:
+    record = read_record(settings.folder, "kafka")
+    return (record is not None and record.alive) or listens(settings.inside_port)
+
+
+def _delete(settings: Settings, found: Registration) -> None:
+    if _broker_lives(settings):
+        raise StackError(
+            f"{PATH} is not deleted",
+            cause=Cause.ZOOKEEPER_NODE_EXISTS,
+            why="the broker that holds it is alive",
+            next_step="nothing is wrong; buildtools stack status",
+        )
+    delete_registration(settings.zookeeper_port, found)
+
+
+def _show(
+    settings: Settings,
+    found: Registration | None,
+    screen: Screen,
+    *,
+    stale: bool,
+    deleted: bool,
+) -> None:
+    cause = Cause.ZOOKEEPER_NODE_EXISTS if stale and not deleted else None
+    if screen.as_json:
+        owner = None if found is None else f"0x{found.owner:x}"
+        screen.document(
+            "stack",
+            {
+                "action": "broker-id",
+                "project": settings.project,
+                "path": PATH,
+                "held": found is not None and not deleted,
+                "stale": stale and not deleted,
+                "deleted": deleted,
+                "owner": owner,
+                "age": None if found is None else round(found.age, 1),
+                "endpoints": [] if found is None else list(found.endpoints),
+                "cause": cause,
+            },
+        )
+        return
+    if found is None:
+        screen.line(f"nobody holds {PATH}")
+        return
+    screen.line(str(found))
+    if deleted:
+        screen.line("it was deleted")
+    elif stale:
+        screen.line(
+            f"its broker is gone; the session expires {SESSION_SECONDS:.0f} s after its last sign: "
+            "buildtools stack broker-id --wait, and only then --delete"
+        )
+    else:
+        screen.line("its broker runs: all is well")

@@ -1,0 +1,110 @@
+"""``buildtools stack reset``: the plan, the refusals, and with the name typed, the deed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping
+
+from buildtools.errors import ExitCode, UsageError
+from buildtools.report import Screen
+from buildtools.stack import engine_process as engine
+from buildtools.stack.commands import Machine
+from buildtools.stack.reset import Plan, carry_out, plan_reset
+from buildtools.stack.services import services
+from buildtools.stack.settings import Mode, Settings, read_env
+
+
+def reset(
+    args: argparse.Namespace, settings: Settings, mode: Mode, machine: Machine, screen: Screen
+) -> ExitCode:
+    """Show the plan; with ``--yes`` and the project's name, carry it out as far as the new start.
+
+    Gives :attr:`ExitCode.NO` for a plan that is refused.
+    """
+    plan = plan_reset(settings, _sources(settings))
+    _show(plan, settings, mode, screen, carried_out=args.yes and not plan.refusals)
+    if plan.refusals:
+        return ExitCode.NO
+    if not args.yes:
+        return ExitCode.OK
+    typed = _typed(args.project, plan, screen)
+    if typed != plan.project:
+        carry_out(plan, settings, typed)  # refuses before anything is stopped
+    every = services(settings, mode)
+    with engine.only_one(settings):
+        engine.down(settings, every, screen.event)
+        carry_out(plan, settings, typed)
+        engine.up(settings, mode, every, machine, timeout=args.timeout)
+    return _ready(args, settings, mode, screen)
+
+
+def _ready(args: argparse.Namespace, settings: Settings, mode: Mode, screen: Screen) -> ExitCode:
+    from buildtools.stack.readiness import wait_for
+    from buildtools.stack.topics import load_topics, stack_root
+
+    names = [one.name for one in services(settings, mode)]
+    topics = load_topics(stack_root(settings.root) / "topics.yaml")
+    report = wait_for(
+        settings,
+        names,
+        topics,
+        timeout=args.timeout,
+        tell=lambda one: screen.event(one.service, str(one.answer.outcome), one.answer.why),
+    )
+    for name, answer in report.missing.items():
+        screen.error(f"{name}: {answer.outcome}: {answer.why}")
+    if report.ready and not screen.as_json:
+        screen.line(f"empty and ready after {report.seconds:.1f} s")
+    return ExitCode.OK if report.ready else ExitCode.NO
+
+
+def _typed(given: str | None, plan: Plan, screen: Screen) -> str:
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "the project's name must be typed",
+            next_step=f"buildtools stack reset --yes --project {plan.project}",
+        )
+    screen.close()
+    sys.stderr.write(f"type the project's name ({plan.project}) to remove its data: ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip()
+
+
+def _sources(settings: Settings) -> Mapping[str, Mapping[str, str]]:
+    """The variables of the environment and of both ``.env`` files, by where they stand."""
+    found: dict[str, Mapping[str, str]] = {"the environment": os.environ}
+    for file in (settings.root / ".env", settings.folder / ".env"):
+        if file.is_file():
+            found[str(file)] = read_env(file.read_text(encoding="utf-8"))
+    return found
+
+
+def _show(plan: Plan, settings: Settings, mode: Mode, screen: Screen, *, carried_out: bool) -> None:
+    names = [one.name for one in services(settings, mode)]
+    if screen.as_json:
+        screen.document(
+            "stack",
+            {
+                "action": "reset",
+                "project": plan.project,
+                "mode": mode,
+                "dry_run": not carried_out,
+                "stop": names[::-1],
+                "remove": [str(one.folder) for one in plan.volumes],
+                "start": names,
+                "refusals": list(plan.refusals),
+            },
+        )
+        return
+    screen.line(f"stop    {', '.join(names[::-1])}")
+    for one in plan.volumes:
+        screen.line(f"remove  {one.folder}")
+    screen.line(f"start   {', '.join(names)}, with new topics")
+    for why in plan.refusals:
+        screen.line(f"REFUSED {why}")
+    if not carried_out and not plan.refusals:
+        screen.line(f"a plan only; do it: buildtools stack reset --yes --project {plan.project}")

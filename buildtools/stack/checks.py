@@ -1,0 +1,82 @@
+"""The health checks of the compose files, made from here: cheap, and only for the start's order.
+
+Whether a client can work is :mod:`buildtools.stack.readiness`'s question.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+from buildtools.stack.settings import Settings
+
+LOCAL = "127.0.0.1"
+_SECONDS = 2.0
+
+
+def health(service: str, settings: Settings) -> str:
+    """Why a service is not healthy; nothing when it is."""
+    checks: dict[str, Callable[[Settings], str]] = {
+        "zookeeper": _zookeeper,
+        "kafka": _kafka,
+        "mysql": _mysql,
+        "redis": _redis,
+    }
+    try:
+        return checks[service](settings)
+    except OSError as error:
+        return str(error)
+
+
+def listens(port: int) -> bool:
+    """Whether something on this machine accepts connections at a port."""
+    with socket.socket() as probe:
+        probe.settimeout(_SECONDS)
+        return probe.connect_ex((LOCAL, port)) == 0
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a server could listen there (as servers do, past connections in TIME_WAIT)."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOCAL, port))
+        except OSError:
+            return False
+        return True
+
+
+def _zookeeper(settings: Settings) -> str:
+    answer = _exchange(settings.zookeeper_port, b"srvr")
+    return "" if b"Mode:" in answer else f"srvr is answered with {answer[:60]!r}"
+
+
+def _kafka(settings: Settings) -> str:
+    return "" if listens(settings.inside_port) else f"nothing listens at {settings.inside_port} yet"
+
+
+def _redis(settings: Settings) -> str:
+    words = f"AUTH {settings.redis_password}\r\nPING\r\nQUIT\r\n".encode()
+    answer = _exchange(settings.redis_port, words)
+    return "" if b"+PONG" in answer else answer.decode(errors="replace").splitlines()[0][:120]
+
+
+def _mysql(settings: Settings) -> str:
+    from buildtools.stack.mysql import ping
+
+    if not listens(settings.db_port):
+        return f"nothing listens at {settings.db_port} yet"
+    try:
+        ping(settings)
+    except Exception as error:  # noqa: BLE001 - the driver has a dozen; none may end the start
+        return str(error)
+    return ""
+
+
+def _exchange(port: int, words: bytes) -> bytes:
+    with socket.create_connection((LOCAL, port), timeout=_SECONDS) as link:
+        link.sendall(words)
+        whole = b""
+        while piece := link.recv(4096):
+            whole += piece
+        return whole or b"nothing"

@@ -1,0 +1,186 @@
+"""The stack's settings: ports, versions and credentials, the same names in compose and here.
+
+They stand in ``.stack/.env`` of the project, which is made with random credentials, readable by
+its owner alone, in a folder that git ignores. A variable of the environment wins, as in compose.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from buildtools.errors import CannotLookError, UsageError
+from buildtools.writing import write_whole
+
+FOLDER = ".stack"
+_NAME = re.compile(r"[A-Za-z0-9_]{1,32}")
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:]{2,39}")
+_PORTS: Mapping[str, int] = {
+    "ZOOKEEPER_PORT": 2181,
+    "KAFKA_PORT": 9092,
+    "KAFKA_INSIDE_PORT": 29092,
+    "KAFKA_CONTROLLER_PORT": 29093,
+    "DB_PORT": 3306,
+    "REDIS_PORT": 6379,
+}
+
+
+class Mode(StrEnum):
+    """Who keeps Kafka's metadata."""
+
+    ZOOKEEPER = "zookeeper"
+    KRAFT = "kraft"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the stack of one project is made of; ``root`` is the project's folder."""
+
+    root: Path
+    project: str
+    zookeeper_port: int
+    kafka_port: int
+    inside_port: int
+    controller_port: int
+    db_port: int
+    redis_port: int
+    advertised_host: str
+    db_name: str
+    db_user: str
+    db_password: str
+    redis_password: str
+    cluster_id: str
+    group: str
+
+    @property
+    def folder(self) -> Path:
+        """Where everything of this stack lies: data, logs, process ids, credentials."""
+        return self.root / FOLDER
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown."""
+        return (self.db_password, self.redis_password)
+
+
+def read_env(text: str) -> dict[str, str]:
+    """``KEY=VALUE`` lines; ``#`` begins a comment line, quotes around a value are taken off."""
+    found = {}
+    for line in text.splitlines():
+        key, equals, value = line.strip().removeprefix("export ").partition("=")
+        if not equals or key.startswith("#"):
+            continue
+        value = value.strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+            value = value[1:-1]
+        found[key.strip()] = value
+    return found
+
+
+def env_file(root: Path) -> Path:
+    """Where the stack's variables stand."""
+    return root / FOLDER / ".env"
+
+
+def project_name(text: str) -> str:
+    """A name that compose takes: lower-case letters, digits, ``-`` and ``_``."""
+    return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")[:63] or "stack"
+
+
+def make_env(root: Path, project: str) -> Path:
+    """Make ``.stack/.env`` with random credentials; one that is there is left as it is."""
+    file = env_file(root)
+    if file.exists():
+        return file
+    file.parent.mkdir(exist_ok=True)
+    write_whole(file.parent / ".gitignore", b"*\n")
+    cluster = base64.urlsafe_b64encode(b"\x00" + secrets.token_bytes(15)).decode().rstrip("=")
+    lines = [
+        "# Of the development stack of this folder only; made by `buildtools stack`, not for git.",
+        f"STACK_PROJECT={project_name(project)}",
+        *(f"{name}={port}" for name, port in _PORTS.items()),
+        "KAFKA_ADVERTISED_HOST=127.0.0.1",
+        f"KAFKA_CLUSTER_ID={cluster}",
+        f"KAFKA_BROKERS=127.0.0.1:{_PORTS['KAFKA_PORT']}",
+        "DB_HOST=127.0.0.1",
+        "DB_NAME=app",
+        "DB_USER=app",
+        f"DB_PASSWORD={secrets.token_urlsafe(18)}",
+        "REDIS_HOST=127.0.0.1",
+        f"REDIS_PASSWORD={secrets.token_urlsafe(18)}",
+    ]
+    write_whole(file, ("\n".join(lines) + "\n").encode(), mode=0o600)
+    return file
+
+
+def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings of ``.stack/.env`` with the environment's above them.
+
+    Raises :class:`CannotLookError` when the file is not there, :class:`UsageError` for a value that
+    cannot be.
+    """
+    file = env_file(root)
+    try:
+        own = read_env(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CannotLookError(
+            "there is no stack in this folder yet",
+            where=str(file),
+            why=error.strerror or str(error),
+            next_step="buildtools stack up",
+        ) from error
+    found = {**own, **{key: environ[key] for key in (*own, *_PORTS) if environ.get(key)}}
+    return _settings(root, found, str(file), environ)
+
+
+def _settings(
+    root: Path, found: Mapping[str, str], file: str, environ: Mapping[str, str]
+) -> Settings:
+    ports = {name: _port(name, found.get(name) or str(port)) for name, port in _PORTS.items()}
+
+    def text(name: str, default: str, pattern: re.Pattern[str] | None) -> str:
+        value = found.get(name) or default
+        if (pattern is not None and not pattern.fullmatch(value)) or not _plain(value):
+            raise UsageError(
+                f"{name} cannot be used", where=file, why=f"found {_shown(name, value)}"
+            )
+        return value
+
+    return Settings(
+        root=root,
+        project=text("STACK_PROJECT", "stack", _PROJECT),
+        zookeeper_port=ports["ZOOKEEPER_PORT"],
+        kafka_port=ports["KAFKA_PORT"],
+        inside_port=ports["KAFKA_INSIDE_PORT"],
+        controller_port=ports["KAFKA_CONTROLLER_PORT"],
+        db_port=ports["DB_PORT"],
+        redis_port=ports["REDIS_PORT"],
+        advertised_host=text("KAFKA_ADVERTISED_HOST", "127.0.0.1", _HOST),
+        db_name=text("DB_NAME", "app", _NAME),
+        db_user=text("DB_USER", "app", _NAME),
+        db_password=text("DB_PASSWORD", "", None),
+        redis_password=text("REDIS_PASSWORD", "", None),
+        cluster_id=text("KAFKA_CLUSTER_ID", "", re.compile(r"[A-Za-z0-9_-]{22}")),
+        group=environ.get("KAFKA_GROUP_ID") or "database-writer-group",
+    )
+
+
+def _plain(value: str) -> bool:
+    return bool(value) and value.isprintable() and not set(value) & set("\"'\\")
+
+
+def _shown(name: str, value: str) -> str:
+    return repr("****" if "PASSWORD" in name and value else value)
+
+
+def _port(name: str, text: str) -> int:
+    last = 65535
+    if text.isascii() and text.isdecimal() and 0 < int(text) <= last:
+        return int(text)
+    raise UsageError(f"{name} is no port", why=f"found {text!r}", next_step="a number up to 65535")

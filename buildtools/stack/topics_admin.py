@@ -1,0 +1,93 @@
+"""The broker's topics, by Kafka's admin protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from buildtools.findings import Cause
+from buildtools.stack.topics import Drift, Topic, drift
+from buildtools.stack.trouble import StackError, missing_extra
+
+if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
+
+_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topics:
+    """What was found: ``present`` were there, ``missing`` not, ``created`` are there now."""
+
+    present: tuple[str, ...]
+    missing: tuple[str, ...]
+    created: tuple[str, ...]
+    drift: tuple[Drift, ...]
+
+
+def settle_topics(brokers: str, wanted: Sequence[Topic], *, create: bool) -> Topics:
+    """Look at the topics, and create missing ones when asked to; nothing else is ever changed.
+
+    Raises :class:`StackError` when the broker does not answer or refuses.
+    """
+    try:
+        from confluent_kafka import KafkaException
+        from confluent_kafka.admin import AdminClient
+    except ImportError as error:
+        raise missing_extra("confluent_kafka") from error
+    admin = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
+    try:
+        there = admin.list_topics(timeout=_SECONDS).topics
+        missing = [topic for topic in wanted if topic.name not in there]
+        found = {
+            topic.name: _found(admin, topic.name, len(there[topic.name].partitions))
+            for topic in wanted
+            if topic.name in there
+        }
+        if create and missing:
+            _create(admin, missing)
+    except (KafkaException, TimeoutError) as error:
+        raise StackError(
+            "the topics could not be settled",
+            cause=Cause.BROKER_UNREACHABLE,
+            where=brokers,
+            why=str(error),
+            next_step="buildtools stack wait",
+        ) from error
+    return Topics(
+        present=tuple(found),
+        missing=tuple(topic.name for topic in missing),
+        created=tuple(topic.name for topic in missing) if create else (),
+        drift=drift(wanted, found),
+    )
+
+
+def _create(admin: AdminClient, topics: Sequence[Topic]) -> None:
+    from confluent_kafka import KafkaError, KafkaException
+    from confluent_kafka.admin import NewTopic
+
+    new = [
+        NewTopic(
+            topic.name,
+            num_partitions=topic.partitions,
+            replication_factor=1,
+            config=dict(topic.settings),
+        )
+        for topic in topics
+    ]
+    for future in admin.create_topics(new, request_timeout=_SECONDS).values():
+        try:
+            future.result(_SECONDS + 1)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+
+
+def _found(admin: AdminClient, name: str, partitions: int) -> Topic:
+    from confluent_kafka.admin import ConfigResource, ResourceType
+
+    resource = ConfigResource(ResourceType.TOPIC, name)
+    answer = admin.describe_configs([resource], request_timeout=_SECONDS)[resource]
+    settings = {key: str(entry.value) for key, entry in answer.result(_SECONDS + 1).items()}
+    return Topic(name=name, partitions=partitions, settings=settings)
