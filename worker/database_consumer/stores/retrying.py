@@ -169,12 +169,13 @@ class Retrier:
                     letter.headers,
                 )
                 item = prepare(record, self._catalogue, self._handlers)
+                queues = bool(ledger.parked_keys(group_id, item.held()))
                 parking = Parking(
                     attempts=-1,
                     record=record,
                     operation_id=letter.operation_id,
                     keys=item.held(),
-                    due_at=now,
+                    due_at=None if queues else now,
                     code="replayed",
                     message=f"replay of dead letter {letter.id}",
                     stack="",

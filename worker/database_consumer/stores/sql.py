@@ -1,48 +1,19 @@
-"""The ledger in a SQL database: what MySQL and SQLite have in common.
-
-Statements are written once with ``?`` and translated to the driver's placeholder. They go to the
-driver's cursor directly: on the hot path SQLAlchemy's execution costs more than the statement.
-"""
+"""The ledger in a SQL database: what MySQL and SQLite have in common."""
 
 from __future__ import annotations
 
-import contextlib
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-import sqlalchemy as sa
 
 from database_consumer.batching import TablePlan
-from database_consumer.entities.model import DEFAULT, Catalogue, EntityTable, Key, WholeRow
-from database_consumer.stores.base import (
-    Batch,
-    DeadLetter,
-    Position,
-    Record,
-    StoreCounts,
-    StoreUnavailable,
-)
-from database_consumer.stores.payloads import decode_headers, encode_headers, parts
-from database_consumer.stores.transaction import (
-    Claim,
-    Claimed,
-    CommitUnknown,
-    Death,
-    Parked,
-    Parking,
-    Stream,
-)
-
-KEYS_AT_ONCE = 500
-"""Keys of one IN list: below SQLite's 999 variables of old, for keys of one column."""
-
-_LETTER = (
-    "id, consumer_group, topic, partition_id, record_offset, operation_id, record_key, "
-    "record_value, timestamp_ms, headers, error_class, error_message, stack, attempts, failed_at, "
-    "published_at, replayed_at"
-)
+from database_consumer.entities.model import DEFAULT, EntityTable, Key, WholeRow
+from database_consumer.entities.reading import plain_row, stored_form
+from database_consumer.stores.base import Batch, Position, StoreCounts, StoreUnavailable
+from database_consumer.stores.sqlconnection import KEYS_AT_ONCE, as_text, chunks, marks
+from database_consumer.stores.sqlwaiting import SqlWaiting
+from database_consumer.stores.transaction import Claim, Claimed, Stream
 
 INBOX_COLUMNS = (
     "group_id",
@@ -73,12 +44,6 @@ class _KeysEncoder:
 _keys_encoder = _KeysEncoder()
 
 
-def chunks(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
-    """Slices of at most ``size``."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
-
-
 def by_columns(
     table: EntityTable, rows: Sequence[WholeRow]
 ) -> Iterable[tuple[tuple[str, ...], list[Sequence[Any]]]]:
@@ -107,128 +72,8 @@ def _held(
     return tuple([names[place] for place in kept]), [columns[place] for place in kept]
 
 
-def marks(count: int) -> str:
-    """``?, ?, ?``."""
-    return ", ".join("?" * count)
-
-
-class SqlLedger(ABC):
-    """A connection and the ledger's statements. Subclasses know their database."""
-
-    placeholder = "?"
-    greatest = "MAX"
-
-    def __init__(self, engine: sa.Engine, catalogue: Catalogue) -> None:
-        self.engine = engine
-        self._catalogue = catalogue
-        self._quote = engine.dialect.identifier_preparer.quote
-        self._connection: Any = None
-        self._cursor: Any = None
-        self._streams: dict[tuple[str, str, int], tuple[int, int]] = {}
-        self._groups: dict[str, int] = {}
-        self._translated: dict[str, str] = {}
-
-    # -- what a database does in its own way
-
-    @abstractmethod
-    def _connect(self) -> Any:
-        """A driver's connection, set up. Raises the driver's errors."""
-
-    @abstractmethod
-    def _start(self) -> None:
-        """Begin a transaction on the connection."""
-
-    @abstractmethod
-    def _translate(self, error: Exception) -> Exception:
-        """The failure that a driver's error stands for; a lost connection is dropped."""
-
-    @abstractmethod
-    def insert_rows(
-        self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], suffix: str = ""
-    ) -> int:
-        """Insert rows; how many the driver says were changed."""
-
-    @abstractmethod
-    def errors(self) -> tuple[type[Exception], ...]:
-        """The driver's errors."""
-
-    @property
-    @abstractmethod
-    def skip_present(self) -> str:
-        """What makes an INSERT into the inbox leave rows alone that are there."""
-
-    @abstractmethod
-    def execute(self, tables: Sequence[TablePlan], version: int) -> None:
-        """Carry a plan out: deletes with children first, inserts with parents first, updates."""
-
-    lock_rows = ""
-    share_rows = ""
-
-    # -- the connection
-
-    def begin(self) -> None:
-        """See :class:`database_consumer.stores.transaction.Ledger`."""
-        if self._connection is None:
-            try:
-                self._connection = self._connect()
-                self._cursor = self._connection.cursor()
-            except self.errors() as error:
-                self.drop()
-                failure = self._translate(error)
-                raise StoreUnavailable(f"cannot connect: {failure}") from error
-        try:
-            self._start()
-        except self.errors() as error:
-            raise self._translate(error) from error
-
-    def drop(self) -> None:
-        """Close the connection, whatever its state."""
-        connection, self._connection, self._cursor = self._connection, None, None
-        if connection is not None:
-            with contextlib.suppress(Exception):
-                connection.close()
-
-    def rollback(self) -> None:
-        """Undo everything; a connection that cannot is dropped."""
-        if self._connection is None:
-            return
-        try:
-            self._connection.rollback()
-        except Exception:  # noqa: BLE001 - whatever it is, the connection is of no use
-            self.drop()
-
-    def commit(self) -> None:
-        """Make it last."""
-        if self._connection is None:
-            raise StoreUnavailable("the connection was lost")
-        try:
-            self._connection.commit()
-        except self.errors() as error:
-            failure = self._translate(error)
-            if self._connection is None:
-                raise CommitUnknown(str(failure)) from error
-            raise failure from error
-
-    def run(self, statement: str, values: Sequence[Any] = ()) -> Any:
-        """Execute one statement; its cursor, good until the next one."""
-        if self._cursor is None:
-            raise StoreUnavailable("the connection was lost")
-        text = self._translated.get(statement)
-        if text is None:
-            text = self._translated[statement] = statement.replace("?", self.placeholder)
-            if len(self._translated) > 1000:  # noqa: PLR2004 - statements with lists vary in length
-                self._translated.clear()
-        try:
-            self._cursor.execute(text, values)
-        except self.errors() as error:
-            raise self._translate(error) from error
-        return self._cursor
-
-    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Execute a query; its rows."""
-        return list(self.run(statement, values).fetchall())
-
-    # -- fence and inbox
+class SqlLedger(SqlWaiting):
+    """The steps of a ledger; see :class:`database_consumer.stores.transaction.Ledger`."""
 
     def group_id(self, name: str) -> int | None:
         """The id of a group."""
@@ -391,320 +236,6 @@ class SqlLedger(ABC):
         self.run("ROLLBACK TO SAVEPOINT part")
         self.run("RELEASE SAVEPOINT part")
 
-    # -- what waits
-
-    def bury(self, group: str, deaths: Sequence[Death], now: float) -> None:
-        """Write dead letters, large ones in parts."""
-        for death in deaths:
-            record = death.record
-            first, *rest = parts(record.value) if record.value is not None else (None,)
-            ident = self._insert_one(
-                "dead_letters",
-                {
-                    "consumer_group": group,
-                    "topic": record.topic,
-                    "partition_id": record.partition,
-                    "record_offset": record.offset,
-                    "operation_id": death.operation_id,
-                    "record_key": record.key,
-                    "record_value": first,
-                    "timestamp_ms": record.timestamp_ms,
-                    "headers": encode_headers(record.headers),
-                    "error_class": death.code,
-                    "error_message": death.message,
-                    "stack": death.stack,
-                    "attempts": death.attempts,
-                    "failed_at": now,
-                },
-            )
-            self._write_parts("dead_letters", ident, rest)
-
-    def _insert_one(self, table: str, values: dict[str, Any]) -> int:
-        names = ", ".join(values)
-        cursor = self.run(
-            f"INSERT INTO {table} ({names}) VALUES ({marks(len(values))})",
-            tuple(values.values()),
-        )
-        return int(cursor.lastrowid)
-
-    def _write_parts(self, owner: str, ident: int, rest: Iterable[Any]) -> None:
-        for number, part in enumerate(rest, 1):
-            self.run(
-                "INSERT INTO payload_parts (owner, owner_id, part, bytes) VALUES (?, ?, ?, ?)",
-                (owner, ident, number, part),
-            )
-
-    def _whole(self, owner: str, ident: int, first: bytes | None) -> bytes | None:
-        if first is None:
-            return None
-        rest = self.rows(
-            "SELECT bytes FROM payload_parts WHERE owner = ? AND owner_id = ? ORDER BY part",
-            (owner, ident),
-        )
-        return bytes(first) + b"".join(bytes(one[0]) for one in rest)
-
-    def park(self, group_id: int, stream_id: int, parkings: Sequence[Parking], now: float) -> None:
-        """Write parked operations and the keys that they hold."""
-        held: list[tuple[int, bytes, int]] = []
-        for parking in parkings:
-            record = parking.record
-            first, *rest = parts(record.value) if record.value is not None else (None,)
-            ident = self._insert_one(
-                "parked",
-                {
-                    "group_id": group_id,
-                    "stream_id": stream_id,
-                    "record_offset": record.offset,
-                    "operation_id": parking.operation_id,
-                    "record_key": record.key,
-                    "record_value": first,
-                    "timestamp_ms": record.timestamp_ms,
-                    "headers": encode_headers(record.headers),
-                    "error_class": parking.code,
-                    "error_message": parking.message,
-                    "stack": parking.stack,
-                    "attempts": parking.attempts,
-                    "due_at": parking.due_at,
-                    "parked_at": now,
-                },
-            )
-            self._write_parts("parked", ident, rest)
-            held += [(group_id, key, ident) for key in parking.keys]
-        if held:
-            self.insert_rows("parked_keys", ("group_id", "key_digest", "parked_id"), held)
-
-    def any_parked(self, group_id: int) -> bool:
-        """One look at the index."""
-        return bool(self.rows("SELECT 1 FROM parked WHERE group_id = ? LIMIT 1", (group_id,)))
-
-    def hold_parked(self, group_id: int) -> None:
-        """A shared lock on the group's row."""
-        self.rows(f"SELECT id FROM consumer_groups WHERE id = ?{self.share_rows}", (group_id,))
-
-    def lock_group(self, name: str) -> int | None:
-        """An exclusive lock on the group's row."""
-        found = self.rows(f"SELECT id FROM consumer_groups WHERE name = ?{self.lock_rows}", (name,))
-        return int(found[0][0]) if found else None
-
-    def parked_keys(self, group_id: int, keys: Sequence[bytes]) -> set[bytes]:
-        """Those that parked operations hold."""
-        held: set[bytes] = set()
-        for some in chunks(keys, KEYS_AT_ONCE):
-            held.update(
-                bytes(one[0])
-                for one in self.rows(
-                    "SELECT DISTINCT key_digest FROM parked_keys "
-                    f"WHERE group_id = ? AND key_digest IN ({marks(len(some))})",
-                    (group_id, *some),
-                )
-            )
-        return held
-
-    def due_ids(self, group_id: int, now: float, limit: int) -> list[int]:
-        """Due ones that no earlier one holds back come first in any case: ids count up."""
-        return sorted(
-            int(one[0])
-            for one in self.rows(
-                "SELECT id FROM parked WHERE group_id = ? AND due_at <= ? ORDER BY due_at, id "
-                f"LIMIT {int(limit)}",
-                (group_id, now),
-            )
-        )
-
-    def keys_of(self, ids: Sequence[int]) -> dict[int, tuple[bytes, ...]]:
-        """By operation."""
-        held: dict[int, list[bytes]] = {one: [] for one in ids}
-        for some in chunks(ids, KEYS_AT_ONCE):
-            for ident, key in self.rows(
-                "SELECT parked_id, key_digest FROM parked_keys "
-                f"WHERE parked_id IN ({marks(len(some))})",
-                tuple(some),
-            ):
-                held[int(ident)].append(bytes(key))
-        return {ident: tuple(keys) for ident, keys in held.items()}
-
-    def holders(self, group_id: int, keys: Sequence[bytes], limit: int) -> list[int]:
-        """In the order in which they were parked."""
-        found: set[int] = set()
-        for some in chunks(keys, KEYS_AT_ONCE):
-            found.update(
-                int(one[0])
-                for one in self.rows(
-                    "SELECT DISTINCT parked_id FROM parked_keys "
-                    f"WHERE group_id = ? AND key_digest IN ({marks(len(some))}) "
-                    f"ORDER BY parked_id LIMIT {int(limit)}",
-                    (group_id, *some),
-                )
-            )
-        return sorted(found)[:limit]
-
-    def load_parked(self, ids: Sequence[int]) -> list[Parked]:
-        """With their messages whole."""
-        loaded: list[Parked] = []
-        for some in chunks(ids, KEYS_AT_ONCE):
-            found = self.rows(
-                "SELECT p.id, p.stream_id, o.topic, o.partition_id, p.record_offset, p.record_key, "
-                "p.record_value, p.timestamp_ms, p.headers, p.operation_id, p.attempts, "
-                "p.error_class FROM parked p JOIN offsets o ON o.id = p.stream_id "
-                f"WHERE p.id IN ({marks(len(some))}) ORDER BY p.id",
-                tuple(some),
-            )
-            loaded.extend(self._parked(row) for row in found)
-        return loaded
-
-    def _parked(self, row: tuple[Any, ...]) -> Parked:
-        record = Record(
-            _text(row[2]),
-            int(row[3]),
-            int(row[4]),
-            _bytes(row[5]),
-            self._whole("parked", int(row[0]), _bytes(row[6])),
-            int(row[7]),
-            decode_headers(row[8]),
-        )
-        return Parked(
-            id=int(row[0]),
-            stream_id=int(row[1]),
-            record=record,
-            operation_id=_text(row[9]),
-            attempts=int(row[10]),
-            code=_text(row[11]),
-        )
-
-    def unpark(self, group_id: int, ids: Sequence[int], now: float) -> None:
-        """Delete, then wake the next holder of each key."""
-        keys = sorted({key for held in self.keys_of(ids).values() for key in held})
-        for some in chunks(ids, KEYS_AT_ONCE):
-            listed = marks(len(some))
-            self.run(f"DELETE FROM parked_keys WHERE parked_id IN ({listed})", tuple(some))
-            self.run(f"DELETE FROM parked WHERE id IN ({listed})", tuple(some))
-            self.run(
-                f"DELETE FROM payload_parts WHERE owner = 'parked' AND owner_id IN ({listed})",
-                tuple(some),
-            )
-        woken: set[int] = set()
-        for some in chunks(keys, KEYS_AT_ONCE):
-            woken.update(
-                int(one[0])
-                for one in self.rows(
-                    "SELECT MIN(parked_id) FROM parked_keys "
-                    f"WHERE group_id = ? AND key_digest IN ({marks(len(some))}) "
-                    "GROUP BY key_digest",
-                    (group_id, *some),
-                )
-            )
-        for some in chunks(sorted(woken), KEYS_AT_ONCE):
-            self.run(
-                f"UPDATE parked SET due_at = ? WHERE due_at IS NULL AND id IN ({marks(len(some))})",
-                (now, *some),
-            )
-
-    def postpone(self, ident: int, *, attempts: int, due_at: float) -> None:
-        """One more try was made."""
-        self.run(
-            "UPDATE parked SET attempts = ?, due_at = ? WHERE id = ?", (attempts, due_at, ident)
-        )
-
-    def version_after(self, stream_ids: Sequence[int], now: float) -> int:
-        """No lock is taken: a batch of the same partition waits for the rows' locks instead."""
-        highest = 0
-        for some in chunks(stream_ids, KEYS_AT_ONCE):
-            found = self.rows(
-                f"SELECT MAX(version) FROM offsets WHERE id IN ({marks(len(some))})", tuple(some)
-            )
-            highest = max(highest, int(found[0][0] or 0))
-        return max(highest + 1, int(now * 1_000_000))
-
-    def next_due(self, group_id: int) -> float | None:
-        """The earliest."""
-        found = self.rows("SELECT MIN(due_at) FROM parked WHERE group_id = ?", (group_id,))
-        return None if found[0][0] is None else float(found[0][0])
-
-    # -- dead letters
-
-    def letters(self, where: str, values: Sequence[Any], limit: int) -> list[DeadLetter]:
-        """Those that a condition names, in the order of their ids."""
-        found = self.rows(
-            f"SELECT {_LETTER} FROM dead_letters WHERE {where} ORDER BY id LIMIT {int(limit)}",
-            values,
-        )
-        return [self._letter(one) for one in found]
-
-    def _letter(self, row: tuple[Any, ...]) -> DeadLetter:
-        return DeadLetter(
-            id=int(row[0]),
-            group=_text(row[1]),
-            topic=_text(row[2]),
-            partition=int(row[3]),
-            offset=int(row[4]),
-            operation_id=_text(row[5]),
-            key=_bytes(row[6]),
-            value=self._whole("dead_letters", int(row[0]), _bytes(row[7])),
-            timestamp_ms=int(row[8]),
-            headers=decode_headers(row[9]),
-            error_class=_text(row[10]),
-            error_message=_text(row[11]),
-            stack=_text(row[12]),
-            attempts=int(row[13]),
-            failed_at=float(row[14]),
-            published_at=None if row[15] is None else float(row[15]),
-            replayed_at=None if row[16] is None else float(row[16]),
-        )
-
-    def unreplayed(self, ids: Sequence[int]) -> list[tuple[DeadLetter, int, int]]:
-        """Locked, so that nobody else replays them at the same time."""
-        result: list[tuple[DeadLetter, int, int]] = []
-        for some in chunks(ids, KEYS_AT_ONCE):
-            locked = self.rows(
-                f"SELECT id FROM dead_letters WHERE id IN ({marks(len(some))}) "
-                f"AND replayed_at IS NULL ORDER BY id{self.lock_rows}",
-                tuple(some),
-            )
-            for (ident,) in locked:
-                letter = self.letters("id = ?", (ident,), 1)[0]
-                found = self.rows(
-                    "SELECT g.id, o.id FROM offsets o JOIN consumer_groups g "
-                    "ON g.name = o.consumer_group "
-                    "WHERE o.consumer_group = ? AND o.topic = ? AND o.partition_id = ?",
-                    (letter.group, letter.topic, letter.partition),
-                )
-                if found:
-                    result.append((letter, int(found[0][0]), int(found[0][1])))
-        return result
-
-    def mark_replayed(self, ids: Sequence[int], now: float) -> None:
-        """They were put back."""
-        self._mark("replayed_at", ids, now)
-
-    def mark_published(self, ids: Sequence[int], now: float) -> None:
-        """The topic has them."""
-        self._mark("published_at", ids, now)
-
-    def _mark(self, column: str, ids: Sequence[int], now: float) -> None:
-        for some in chunks(ids, KEYS_AT_ONCE):
-            self.run(
-                f"UPDATE dead_letters SET {column} = ? WHERE id IN ({marks(len(some))})",
-                (now, *some),
-            )
-
-    def purge_letters(self, ids: Sequence[int] | None) -> int:
-        """Delete them and their parts."""
-        if ids is None:
-            self.run("DELETE FROM payload_parts WHERE owner = 'dead_letters'")
-            return int(self.run("DELETE FROM dead_letters").rowcount)
-        count = 0
-        for some in chunks(ids, KEYS_AT_ONCE):
-            listed = marks(len(some))
-            self.run(
-                "DELETE FROM payload_parts WHERE owner = 'dead_letters' "
-                f"AND owner_id IN ({listed})",
-                tuple(some),
-            )
-            count += int(
-                self.run(f"DELETE FROM dead_letters WHERE id IN ({listed})", tuple(some)).rowcount
-            )
-        return count
-
     # -- cache intents
 
     def note_touched(self, tables: Sequence[TablePlan], version: int, now: float) -> int:
@@ -733,7 +264,7 @@ class SqlLedger(ABC):
                 f"ORDER BY id LIMIT {wanted}"
             )
             result = [
-                (int(row[0]), float(row[1]), int(row[2]), _text(row[3]), decode_keys(row[4]))
+                (int(row[0]), float(row[1]), int(row[2]), as_text(row[3]), decode_keys(row[4]))
                 for row in found
             ]
             count = sum(len(one[4]) for one in result)
@@ -750,8 +281,6 @@ class SqlLedger(ABC):
         self, table: EntityTable, keys: Sequence[Key]
     ) -> dict[Key, tuple[dict[str, Any], int]]:
         """Rows as they are now, ready for JSON, with their versions."""
-        from database_consumer.entities.reading import plain_row
-
         columns = list(table.columns.values())
         names = ", ".join(self._quote(one.name) for one in columns)
         version = self._quote("row_version") if table.versioned else "0"
@@ -770,8 +299,6 @@ class SqlLedger(ABC):
 
     def all_rows(self, table: EntityTable, limit: int | None) -> list[dict[str, Any]]:
         """Every row, ready for JSON."""
-        from database_consumer.entities.reading import plain_row
-
         columns = list(table.columns.values())
         names = ", ".join(self._quote(one.name) for one in columns)
         order = ", ".join(self._quote(one) for one in table.key)
@@ -783,7 +310,7 @@ class SqlLedger(ABC):
         """Raises :class:`StoreUnavailable` when the database would refuse a write."""
         self.run("UPDATE consumer_groups SET name = name WHERE id = 0")
 
-    def look_at_schema(self) -> None:  # noqa: B027 - most have nothing to learn
+    def look_at_schema(self) -> None:
         """Learn what the dialect needs to know of the tables."""
 
     def counts(self) -> StoreCounts:
@@ -828,7 +355,7 @@ def _by_type(key: Key) -> list[tuple[str, Any]]:
 def _comparable(key: Iterable[Any]) -> tuple[Any, ...]:
     """Keys as drivers read them against keys as messages bring them: dates and decimals as text."""
     return tuple(
-        one if type(one) in {int, str, bytes} else bytes(one) if _octets(one) else _plain(one)
+        one if type(one) in {int, str, bytes} else bytes(one) if _octets(one) else stored_form(one)
         for one in key
     )
 
@@ -842,19 +369,3 @@ def _loosely(key: Key) -> tuple[Any, ...]:
 
 def _octets(value: Any) -> bool:
     return isinstance(value, bytearray | memoryview)
-
-
-def _plain(value: Any) -> Any:
-    from database_consumer.entities.reading import stored_form
-
-    return stored_form(value)
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _bytes(value: Any) -> bytes | None:
-    if value is None:
-        return None
-    return value.encode() if isinstance(value, str) else bytes(value)
