@@ -76,7 +76,7 @@ def test_an_outage_costs_no_memory_no_membership_and_no_dead_letter(
         least = most = 0
         end = time.monotonic() + OUTAGE
         while time.monotonic() < end:
-            for _ in range(500):
+            for _ in range(200):
                 send(producer, ident, name=padding, email="during@x.org")
                 ident += 1
             time.sleep(0.25)
@@ -89,7 +89,9 @@ def test_an_outage_costs_no_memory_no_membership_and_no_dead_letter(
         wait_until(lambda: rows(servers, "during@x.org") > 0, timeout=20, what="a first commit")
         first = time.monotonic() - back
         wait_until(
-            lambda: rows(servers, "during@x.org") == ident - 100_000, timeout=120, what="all of it"
+            lambda: rows(servers, "during@x.org") == ident - 100_000,
+            timeout=120 + OUTAGE,
+            what="all of it",
         )
         after = worker.events()[before:]
         print(f"outage {OUTAGE} s: grew {(most - least) >> 20} MB, first commit {first:.2f} s")  # noqa: T201

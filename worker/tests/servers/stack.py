@@ -57,9 +57,7 @@ def stack(folder: Path, version: KafkaVersion, *, partitions: int = 4) -> Iterat
     """All of it running, the topics created, the database empty; ended on the way out."""
     with ExitStack() as end:
         port = free_port()
-        kafka = end.enter_context(
-            kafka_server(folder / "kafka", version, advertised_port=port)
-        )
+        kafka = end.enter_context(kafka_server(folder / "kafka", version, advertised_port=port))
         to_kafka = Proxy(("127.0.0.1", kafka.port), port=port)
         end.callback(to_kafka.close)
         kafka.create_topic(TOPIC, partitions)
