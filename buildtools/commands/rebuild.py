@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from buildtools.report import Screen
 if TYPE_CHECKING:
     from buildtools.rebuild import Outcome, RebuildRequest
     from buildtools.stamps import Stamp
+
+_LONGEST_SCRATCH = 64
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,12 +55,28 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
             return ExitCode.OK
     from buildtools.rebuild import rebuild
 
+    _keep_scratch_at_home()
     outcome = rebuild(request_for(args, screen))
     if screen.as_json:
         screen.document("rebuild", outcome_document(outcome))
     else:
         _show(screen, outcome)
     return outcome.exit_code
+
+
+def _keep_scratch_at_home() -> None:
+    """Let every child keep its scratch files in the user's cache: nothing else is written to.
+
+    Not where the path is long: a trial may open a socket there, whose path has 108 bytes (unix(7)).
+    """
+    from buildtools.acquire.caching import cache_root
+
+    folder = cache_root() / "tmp"
+    if "TMPDIR" in os.environ or len(str(folder)) > _LONGEST_SCRATCH:
+        return
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ["TMPDIR"] = str(folder)
 
 
 def request_for(args: argparse.Namespace, screen: Screen) -> RebuildRequest:
