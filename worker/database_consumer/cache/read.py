@@ -80,5 +80,6 @@ class CacheReader:
 def key_text(key: object) -> str:
     """A key as the worker writes it: the value's text, or a JSON array for a composite key."""
     if isinstance(key, tuple | list):
-        return msgspec.json.encode(list(key)).decode()
-    return str(key)
+        plain = [one.hex() if isinstance(one, bytes) else one for one in key]
+        return msgspec.json.encode(plain).decode()
+    return key.hex() if isinstance(key, bytes) else str(key)

@@ -83,3 +83,5 @@ def test_a_composite_key_is_a_json_array() -> None:
     assert key_text(("a", 1)) == '["a",1]'
     assert key_text("a") == "a"
     assert key_text(17) == "17"
+    assert key_text(b"\x00\xff") == "00ff"
+    assert key_text((b"\x01", 2)) == '["01",2]'
