@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from buildtools.stamps import Stamp
 
 _LONGEST_SCRATCH = 64
+_SURE_ENOUGH = 0.7
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,12 +57,33 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
     from buildtools.rebuild import rebuild
 
     _keep_scratch_at_home()
-    outcome = rebuild(request_for(args, screen))
+    outcome = _explained(rebuild(request_for(args, screen)))
     if screen.as_json:
         screen.document("rebuild", outcome_document(outcome))
     else:
         _show(screen, outcome)
     return outcome.exit_code
+
+
+def _explained(outcome: Outcome) -> Outcome:
+    """The outcome with a note on each failed step whose words ``explain`` knows the cause of."""
+    from dataclasses import replace
+
+    steps = []
+    for one in outcome.steps:
+        note = _cause_of(one.error) if one.error and one.code is not ExitCode.OK else ""
+        steps.append(replace(one, notes=(*one.notes, note)) if note else one)
+    return replace(outcome, steps=tuple(steps))
+
+
+def _cause_of(words: str) -> str:
+    from buildtools.explain import explain_failure
+
+    said = explain_failure(words)
+    if not said.known or said.confidence < _SURE_ENOUGH:
+        return ""
+    command = f" Try: {said.commands[0]}" if said.commands else ""
+    return f"cause: {said.cause}. {said.explanation} {said.remedy}{command}"
 
 
 def _keep_scratch_at_home() -> None:
