@@ -58,8 +58,22 @@ class RefusedAsSet(Exception):
 
 
 def stack_of(error: BaseException) -> str:
-    """The traceback, its end, within :data:`STACK_BYTES`."""
-    text = "".join(traceback.format_exception(error))
+    """Where an error came from and what caused it, its end, within :data:`STACK_BYTES`.
+
+    Written by hand: the standard formatter looks up every source line, a millisecond for each of
+    what may be thousands of dead letters.
+    """
+    chain: list[str] = []
+    one: BaseException | None = error
+    while one is not None:
+        lines = [
+            f'  File "{frame.f_code.co_filename}", line {line}, in {frame.f_code.co_name}'
+            for frame, line in traceback.walk_tb(one.__traceback__)
+        ]
+        message = str(one)[:MESSAGE_CHARACTERS]
+        chain.append("\n".join([*lines, f"{type(one).__qualname__}: {message}"]))
+        one = one.__cause__
+    text = "\nwhich was the cause of\n".join(reversed(chain))
     return text.encode(errors="replace")[-STACK_BYTES:].decode(errors="ignore")
 
 
@@ -120,21 +134,28 @@ class Run:
         items = self._unblocked(items)
         if not items:
             return
+        failure = self._tried(items)
+        if failure is None:
+            return
+        if len(items) == 1:
+            self._judge(items[0], failure)
+            return
+        middle = len(items) // 2
+        self._halve(items[:middle])
+        self._halve(items[middle:])
+
+    def _tried(self, items: list[Item]) -> RecordFailure | None:
+        """Do them as a set, or leave everything as it was and give the reason."""
         self._ledger.savepoint()
         try:
             folded = self._folded(items, optimistic=False, alone=len(items) == 1)
         except RecordFailure as failure:
             self._ledger.back_to_savepoint()
-            if len(items) == 1:
-                self._judge(items[0], failure)
-                return
-            middle = len(items) // 2
-            self._halve(items[:middle])
-            self._halve(items[middle:])
-            return
+            return failure
         self._ledger.release()
         if folded is not None:
             self._decide(items, folded)
+        return None
 
     def _folded(
         self, items: Sequence[Item], *, optimistic: bool, alone: bool = False

@@ -27,10 +27,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
         yield server
 
 
-@pytest.fixture(params=["pymysql", "mysqldb"])
+DRIVERS = ["pymysql", *(["mysqldb"] if importlib.util.find_spec("MySQLdb") else [])]
+
+
+@pytest.fixture(params=DRIVERS)
 def make(request: pytest.FixtureRequest, server: MariaDb) -> Iterator[Make]:
-    if request.param == "mysqldb" and importlib.util.find_spec("MySQLdb") is None:
-        pytest.skip("mysqlclient is an extra and not installed here")
     name = f"contract_{next(_numbers)}"
     server.database(name)
     stores: list[Store] = []
