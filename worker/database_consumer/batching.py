@@ -116,7 +116,7 @@ def fold_creates(operations: Sequence[tuple[Change, ...]], order: dict[str, int]
         return None
     plans = []
     for table, mine in rows.items():
-        keys = _keys_in_order(mine)
+        keys = keys_in_order(mine)
         plans.append(TablePlan(table, inserts=[mine[key] for key in keys], changed=keys))
     plans.sort(key=lambda one: order[one.table.entity])
     return Folded(plans, [], [])
@@ -239,11 +239,12 @@ def _with(table: EntityTable, row: WholeRow, values: Row) -> WholeRow:
     return tuple([values.get(name, one) for name, one in zip(table.names, row, strict=True)])
 
 
-def _keys_in_order(keys: Iterable[Key]) -> list[Key]:
+def keys_in_order(keys: Iterable[Key]) -> list[Key]:
+    """Sorted, also where one column holds integers and texts."""
     ordered = list(keys)
     try:
         ordered.sort()
-    except TypeError:  # integers and texts in one column
+    except TypeError:
         ordered.sort(key=lambda key: [(type(one).__name__, one) for one in key])
     return ordered
 

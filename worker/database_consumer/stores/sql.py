@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from database_consumer.batching import TablePlan
+from database_consumer.batching import TablePlan, keys_in_order
 from database_consumer.entities.model import DEFAULT, EntityTable, Key, WholeRow
 from database_consumer.entities.reading import plain_row, stored_form
 from database_consumer.stores.base import Batch, Position, StoreCounts, StoreUnavailable
@@ -196,7 +196,7 @@ class SqlLedger(SqlWaiting):
         version = self._quote("row_version") if table.versioned else "0"
         start = f"SELECT {names}, {version} FROM {self._quote(table.name)} WHERE "
         found: dict[Key, int] = {}
-        for some in chunks(sorted(keys, key=_by_type), KEYS_AT_ONCE // len(table.key)):
+        for some in chunks(keys_in_order(keys), KEYS_AT_ONCE // len(table.key)):
             where, values = self.where_keys(table, some)
             asked = {_comparable(one): one for one in some}
             for row in self.rows(f"{start}{where}{self.lock_rows}", values):
@@ -348,12 +348,14 @@ def decode_keys(encoded: bytes | str) -> list[tuple[Key, bool]]:
     ]
 
 
-def _by_type(key: Key) -> list[tuple[str, Any]]:
-    return [(type(one).__name__, one) for one in key]
+_AS_THEY_ARE = frozenset({int, str, bytes})
 
 
 def _comparable(key: Iterable[Any]) -> tuple[Any, ...]:
     """Keys as drivers read them against keys as messages bring them: dates and decimals as text."""
+    key = tuple(key)
+    if len(key) == 1 and type(key[0]) in _AS_THEY_ARE:
+        return key
     return tuple(
         one if type(one) in {int, str, bytes} else bytes(one) if _octets(one) else stored_form(one)
         for one in key

@@ -7,6 +7,7 @@ driver's cursor directly: on the hot path SQLAlchemy's execution costs more than
 from __future__ import annotations
 
 import contextlib
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -42,7 +43,7 @@ class SqlConnection(ABC):
     def __init__(self, engine: sa.Engine, catalogue: Catalogue) -> None:
         self.engine = engine
         self._catalogue = catalogue
-        self._quote = engine.dialect.identifier_preparer.quote
+        self._quote = functools.cache(engine.dialect.identifier_preparer.quote)
         self._connection: Any = None
         self._cursor: Any = None
         self._streams: dict[tuple[str, str, int], tuple[int, int]] = {}
