@@ -46,6 +46,17 @@ class CacheRules:
         assert cache.put([entry(5, "back")], epoch) == 1
         assert cache.get("User:1").payload == "back"
 
+    def test_a_row_that_was_made_again_in_the_same_transaction_beats_its_tombstone(
+        self, cache: Cache
+    ) -> None:
+        """Both have the transaction's version; a later deletion always has a higher one."""
+        epoch = cache.raise_epoch(1.0, None)
+        assert cache.put([entry(4, ""), entry(4, "back")], epoch) == 2
+        assert cache.get("User:1").payload == "back"
+        assert cache.put([entry(4, "")], epoch) == 0
+        assert cache.put([entry(4, "other")], epoch) == 0
+        assert cache.get("User:1").payload == "back"
+
     def test_raising_the_epoch_hides_everything_at_once(self, cache: Cache) -> None:
         before = cache.raise_epoch(1.0, None)
         cache.put([entry(3)], before)

@@ -48,7 +48,8 @@ class MemoryCache:
                 raise EpochMoved
             for entry in entries:
                 there = self._held.get(entry.suffix)
-                if there is None or entry.version > there[0]:
+                again = there == (entry.version, "") and entry.payload != ""
+                if there is None or again or entry.version > there[0]:
                     self._held[entry.suffix] = (entry.version, entry.payload)
                     written += 1
         return written
