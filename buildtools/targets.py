@@ -297,3 +297,11 @@ def wheel_tags(target: Target) -> Iterator[tuple[str, str, str]]:
         yield tag.interpreter, tag.abi, tag.platform
     for tag in compatible_tags(version, interpreter=python.tag, platforms=platforms):
         yield tag.interpreter, tag.abi, tag.platform
+
+
+def build_identifier(target: Target, python: PythonAbi) -> str:
+    """The name that cibuildwheel has for a build (its ``--print-build-identifiers``)."""
+    if target.os is OperatingSystem.DARWIN:
+        return f"{python.abi}-macosx_{target.arch}"
+    musl = target.libc is not None and target.libc.family is LibCFamily.MUSL
+    return f"{python.abi}-{'musllinux' if musl else 'manylinux'}_{target.arch}"

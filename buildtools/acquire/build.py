@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from buildtools.acquire.caching import appearing, safe_name, workroom
+from buildtools.acquire.cibuildwheel import build_with_cibuildwheel
 from buildtools.acquire.machine import machine_toolchain
 from buildtools.acquire.pipping import cause_of, pip_command, pip_environment
 from buildtools.acquire.repair import repair
@@ -72,6 +73,8 @@ def build(
 
 def _build_one(request: WheelRequest, recipe: Recipe, tools: Tools, way: Backend) -> AcquiredWheel:
     with workroom(tools.cache, f"build-{request.distribution}") as room:
+        if way is Backend.CIBUILDWHEEL:
+            return build_with_cibuildwheel(request, recipe, tools, room)
         if way is Backend.NATIVE:
             toolchain = machine_toolchain(request, recipe, tools, room)
         elif way is Backend.ZIG:
@@ -80,7 +83,7 @@ def _build_one(request: WheelRequest, recipe: Recipe, tools: Tools, way: Backend
             raise AcquireError(
                 f"{way} cannot build here",
                 where=request.place.spec,
-                next_step="use the backends native or zig",
+                next_step="use the backends native, zig or cibuildwheel",
             )
         log = _log_path(request, tools, way)
         raw = _pip_wheel(request, toolchain, tools, room, log)

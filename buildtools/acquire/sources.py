@@ -61,7 +61,7 @@ class SourceLibrary:
     licence: str
 
 
-def _amalgamation(tools: Tools) -> Path:
+def sqlite_amalgamation(tools: Tools) -> Path:
     """The folder with ``sqlite3.c``, ``sqlite3.h`` and ``sqlite3ext.h``, from the index."""
     folder = tools.cache / "sources" / "sqlite-amalgamation"
 
@@ -123,7 +123,7 @@ def sqlite_version(header: Path) -> str:
 
 def sqlite_library(tools: Tools, zig: Zig) -> SourceLibrary:
     """SQLite as a static archive for zig's target, compiled once for each target."""
-    source = _amalgamation(tools)
+    source = sqlite_amalgamation(tools)
     version = sqlite_version(source / "sqlite3.h")
     folder = tools.cache / "libraries" / safe_name(f"sqlite-{version}-{zig.triple}")
 

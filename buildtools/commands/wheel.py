@@ -9,7 +9,7 @@ from pathlib import Path
 
 from buildtools.commands.wheel_cells import Cell, Made, cells, make
 from buildtools.configuration import load_configuration
-from buildtools.errors import ExitCode, UsageError
+from buildtools.errors import ExitCode
 from buildtools.report import Screen
 from buildtools.wheelhouse import Wheelhouse, wheelhouse_root
 
@@ -52,12 +52,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
     """Make every driver for every target and Python; print what came of each."""
     configuration = load_configuration(Path.cwd())
-    if args.backend == "cibuildwheel":
-        raise UsageError(
-            "cibuildwheel is not driven from here",
-            why="it needs a container engine or a runner of the target's own system",
-            next_step="run it in the architecture matrix (buildtools matrix), or use zig",
-        )
     wanted = cells(args.drivers, args.targets, args.python or [], configuration)
     house = Wheelhouse(wheelhouse_root(configuration, args.wheelhouse))
     made = _make_all(wanted, args, screen, house)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from buildtools.errors import UsageError
-from buildtools.targets import LibCFamily, OperatingSystem, PythonAbi, Target
+from buildtools.targets import PythonAbi, Target, build_identifier
 
 
 class RunnerState(StrEnum):
@@ -114,22 +114,13 @@ def build_matrix(
 
 
 def _entry(target: Target, python: PythonAbi, runner: Runner) -> MatrixEntry:
-    platform = cibuildwheel_platform(target)
     free = "t" if python.free_threaded else ""
     return MatrixEntry(
         target=target.with_python(python).spec,
         runner=runner.label,
         python=f"{python.version}{free}",
-        cibw_build=f"{python.abi}-{platform}",
+        cibw_build=build_identifier(target, python),
         cibw_archs=target.arch,
         libc=target.libc.family.value if target.libc else "",
         artifact=target.with_python(python).spec.replace("/", "-"),
     )
-
-
-def cibuildwheel_platform(target: Target) -> str:
-    """The platform part of cibuildwheel's identifiers, as ``--print-build-identifiers`` prints."""
-    if target.os is OperatingSystem.DARWIN:
-        return f"macosx_{target.arch}"
-    family = "musllinux" if target.libc and target.libc.family is LibCFamily.MUSL else "manylinux"
-    return f"{family}_{target.arch}"
