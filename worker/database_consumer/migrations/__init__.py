@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,11 @@ def migrate(engine: sa.Engine) -> None:
                 connection.commit()
             finally:
                 if mysql:
-                    connection.exec_driver_sql("SELECT RELEASE_LOCK('database_consumer_schema')")
+                    with contextlib.suppress(SQLAlchemyError):  # a lost connection held no lock
+                        connection.rollback()
+                        connection.exec_driver_sql(
+                            "SELECT RELEASE_LOCK('database_consumer_schema')"
+                        )
     except (SQLAlchemyError, OSError) as error:
         reason = getattr(error, "orig", None) or error
         raise StoreUnavailable(f"the schema cannot be migrated: {reason}") from error
