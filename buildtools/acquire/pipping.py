@@ -23,6 +23,8 @@ _SETTINGS: Mapping[str, str] = {
     "PIP_USER": "0",
     "PIP_REQUIRE_VIRTUALENV": "0",
     "PYTHONNOUSERSITE": "1",
+    # An older pip runs setup.py in the user's environment, which need not have setuptools.
+    "PIP_USE_PEP517": "1",
 }
 """What pip must not ask or draw here; everything else is as the user has configured it."""
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from buildtools.configuration import Configuration
+from buildtools.deploy.committed_venvs import WRONG_KIND, disarm_strays, remake
 from buildtools.doctor import Report, examine
 from buildtools.environment import scan
 from buildtools.errors import ExitCode, UsageError
-from buildtools.findings import Cause, Finding, Severity
+from buildtools.findings import Finding, Severity
 from buildtools.host import Interpreter, interpreter_facts
 from buildtools.planning import Choices
 from buildtools.processes import clean_environment, run
@@ -29,16 +30,6 @@ FORCE = "NATIVE_FORCE_REBUILD"
 FROM_SOURCE = "NATIVE_BUILD_FROM_SOURCE"
 
 _PIP_SECONDS = 1800.0
-_WRONG_KIND = frozenset(
-    {
-        Cause.FOREIGN_FORMAT,
-        Cause.FOREIGN_ARCH,
-        Cause.LIBC_MISMATCH,
-        Cause.CORRUPT_BINARY,
-    }
-)
-"""A module with one of these can be of no use here, whatever is installed beside it."""
-
 Say = Callable[[str], None]
 
 
@@ -88,6 +79,9 @@ def is_on(variables: Mapping[str, str], name: str) -> bool:
 def build_on_render(build: RenderBuild, say: Say) -> ExitCode:
     """Carry the whole build out; the exit code is the gravest step's."""
     started = time.monotonic()
+    if is_on(build.variables, "RENDER"):
+        build = replace(build, interpreter=remake(build.configuration.root, build.interpreter, say))
+        disarm_strays(build.configuration.root, build.interpreter, say)
     say(where_it_runs(build))
     force, from_source = is_on(build.variables, FORCE), is_on(build.variables, FROM_SOURCE)
     for name, on in ((FORCE, force), (FROM_SOURCE, from_source)):
@@ -126,7 +120,7 @@ def clear_away(build: RenderBuild, report: Report, say: Say) -> tuple[str, ...]:
     broken: dict[str, None] = {}
     prefix = build.interpreter.prefix.resolve()
     for finding in report.findings:
-        if finding.cause not in _WRONG_KIND:
+        if finding.cause not in WRONG_KIND:
             continue
         if finding.distribution:
             if finding.severity is not Severity.ERROR:

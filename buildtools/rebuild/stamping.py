@@ -63,7 +63,9 @@ def leave_stamp(
     whole = Stamp(tool=__version__, place=place, drivers=drivers, selections=selections)
     with contextlib.suppress(OSError):
         stamp_file.parent.mkdir(exist_ok=True)
-        write_whole(stamp_file, whole.document())
+        content = whole.document()
+        if not stamp_file.exists() or stamp_file.read_bytes() != content:
+            write_whole(stamp_file, content)
 
 
 def _place(survey: Survey) -> PlaceStamp:

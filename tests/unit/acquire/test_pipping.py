@@ -64,4 +64,5 @@ def test_pip_writes_its_temporary_files_where_it_is_told(
     assert environment["TMPDIR"] == "/scratch"
     assert environment["PIP_INDEX_URL"] == "file:///the/users/own"
     assert environment["CC"] == "zig"
+    assert environment["PIP_USE_PEP517"] == "1"
     assert "PYTHONPATH" not in environment
