@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from buildtools import __version__
 from buildtools.configuration import load_configuration
-from buildtools.errors import ExitCode
+from buildtools.errors import ExitCode, UsageError
 from buildtools.findings import Severity
 from buildtools.report import Screen
-from buildtools.wheelhouse import Wheelhouse, wheelhouse_root
+from buildtools.wheelhouse import Provenance, Wheelhouse, wheelhouse_root
+from buildtools.wheels import parse_wheel_name
 
 ACTIONS = {
     "list": "the wheels, with where they came from and where they were proven",
+    "add": "take wheels in, audited first",
     "index": "write the simple index, for pip, uv and pip-tools",
     "gc": "remove what killed runs left behind and all but the newest versions",
     "check": "hash every wheel again and hold it against its own words",
@@ -26,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=tuple(ACTIONS),
         help=" · ".join(f"{name}: {what}" for name, what in ACTIONS.items()),
     )
+    parser.add_argument("wheels", metavar="WHEEL", nargs="*", type=Path, help="add: files")
     parser.add_argument("--wheelhouse", metavar="DIR", help="the store's folder")
     parser.add_argument(
         "--keep", metavar="N", type=int, default=2, help="gc: versions to keep of each (default 2)"
@@ -39,6 +43,8 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
     match args.action:
         case "list":
             return _list(house, screen)
+        case "add":
+            return _add(house, screen, args.wheels)
         case "index":
             return _index(house, screen)
         case "gc":
@@ -85,6 +91,31 @@ def _list(house: Wheelhouse, screen: Screen) -> ExitCode:
         ],
         title=f"{len(rows)} wheels in {house.root}",
     )
+    return ExitCode.OK
+
+
+def _add(house: Wheelhouse, screen: Screen, wheels: list[Path]) -> ExitCode:
+    if not wheels:
+        raise UsageError("add needs wheels", next_step="name their files behind it")
+    added = []
+    for wheel in wheels:
+        provenance = Provenance(
+            driver=parse_wheel_name(wheel.name).distribution,
+            target="",
+            python="",
+            backend="",
+            source="added",
+            tool=__version__,
+            bundled=(),
+            proven=(),
+        )
+        added.append(house.add(wheel, provenance))
+    if screen.as_json:
+        paths = [str(one.path) for one in added]
+        screen.document("wheelhouse", {"action": "add", "root": str(house.root), "added": paths})
+    else:
+        for one in added:
+            screen.line(f"{one.path.name}: {one.sha256}")
     return ExitCode.OK
 
 

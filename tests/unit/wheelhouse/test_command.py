@@ -66,3 +66,14 @@ def test_a_person_gets_a_table(house: Wheelhouse, capsys: pytest.CaptureFixture[
 def test_an_empty_store_is_no_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for action in ("list", "gc", "check", "index"):
         document(action, Wheelhouse(tmp_path / action), capsys)
+
+
+def test_wheels_are_taken_in_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wheel = Making().write(tmp_path / "built")
+    words = ["wheelhouse", "add", str(wheel), "--wheelhouse", str(tmp_path / "house"), "--json"]
+    assert run_command_line(words) == 0
+    printed = json.loads(capsys.readouterr().out)
+    schema = (files("buildtools") / "schemas" / "wheelhouse.schema.json").read_text()
+    jsonschema.validate(printed, json.loads(schema))
+    assert [Path(path).name for path in printed["added"]] == [wheel.name]
+    assert run_command_line(words[:2]) == 2
