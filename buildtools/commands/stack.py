@@ -31,9 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     up = actions.add_parser("up", help="start what does not run, in order, and wait until ready")
     up.add_argument("--no-wait", action="store_true", help="healthy is enough")
     wait = actions.add_parser("wait", help="wait, by the real protocols, until clients can work")
-    status = actions.add_parser("status", help="how each service stands")
+    actions.add_parser("status", help="how each service stands")
     restart = actions.add_parser("restart", help="stop services, start them again, and wait")
-    down = actions.add_parser("down", help="stop everything; the data stays")
+    actions.add_parser("down", help="stop everything; the data stays")
     actions.add_parser("env", help="make .stack/.env with random credentials, and say where it is")
     topics = actions.add_parser("topics", help="create missing topics, show how others differ")
     topics.add_argument("--check", action="store_true", help="create nothing")
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument(
             "--timeout", type=_seconds, default=_WAIT_SECONDS, metavar="S", help="default 120"
         )
-    for action in (up, reset, restart, wait, status, down):
+    for action in (up, reset):
         action.add_argument("--mode", choices=tuple(Mode), help="default: the last one, zookeeper")
     for action in actions.choices.values():
         action.add_argument(

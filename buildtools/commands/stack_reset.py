@@ -34,7 +34,8 @@ def reset(
         carry_out(plan, settings, typed)  # refuses before anything is stopped
     every = services(settings, mode)
     with engine.only_one(settings):
-        engine.down(settings, every, screen.event)
+        running = engine.remembered_mode(settings) or mode
+        engine.down(settings, services(settings, running), screen.event)
         carry_out(plan, settings, typed)
         engine.up(settings, mode, every, machine, timeout=args.timeout)
     return _ready(args, settings, mode, screen)

@@ -1,0 +1,154 @@
+"""A project of its own with a stack on free ports, worked from the command line as users do."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, Message, Producer
+
+PORTS = (
+    "ZOOKEEPER_PORT",
+    "KAFKA_PORT",
+    "KAFKA_INSIDE_PORT",
+    "KAFKA_CONTROLLER_PORT",
+    "DB_PORT",
+    "REDIS_PORT",
+)
+TOPIC = "db-operations-buffer"
+ROUNDS = int(os.environ.get("STACK_ROUNDS", "2"))
+"""How often the repeated tests start the stack; ten for the figures in docs/stack.md."""
+
+
+def free_ports(count: int) -> list[int]:
+    listeners = [socket.socket() for _ in range(count)]
+    for listener in listeners:
+        listener.bind(("127.0.0.1", 0))
+    ports = [int(listener.getsockname()[1]) for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return ports
+
+
+class Project:
+    def __init__(self, root: Path, name: str = "stack-test") -> None:
+        self.root = root
+        self.name = name
+        root.mkdir(parents=True, exist_ok=True)
+        (root / "pyproject.toml").write_text(f'[project]\nname = "{name}"\n')
+        self.ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+
+    @property
+    def folder(self) -> Path:
+        return self.root / ".stack"
+
+    @property
+    def brokers(self) -> str:
+        return f"127.0.0.1:{self.ports['KAFKA_PORT']}"
+
+    def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        unset = {"APP_ENV", "NODE_ENV", "DATABASE_URL", "REDIS_URL", "KAFKA_BROKERS"}
+        inherited = {key: value for key, value in os.environ.items() if key not in unset}
+        ports = {key: str(value) for key, value in self.ports.items()}
+        return subprocess.run(
+            (sys.executable, "-m", "buildtools", "stack", *words),
+            cwd=self.root,
+            env={**inherited, **ports, **more},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def ok(self, *words: str, **more: str) -> str:
+        done = self.run(*words, **more)
+        assert done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def services(self) -> Mapping[str, Any]:
+        found = json.loads(self.run("status", "--json").stdout)
+        return {entry["service"]: entry for entry in found["services"]}
+
+    def pids(self) -> set[int]:
+        """Everything that runs for this project, keepers and services, by its record."""
+        found = set()
+        for file in (self.folder / "run").glob("*.json"):
+            record = json.loads(file.read_text())
+            found |= {one["pid"] for one in (record.get("keeper"), record.get("child")) if one}
+        return found
+
+    def remove(self) -> None:
+        self.run("down")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def project(root: Path) -> Iterator[Project]:
+    made = Project(root)
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+def alive(pid: int) -> bool:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[0] not in {"Z", "X"}
+
+
+def first_produce(brokers: str, key: str = "k") -> None:
+    """One try, no retries: what a client sees that trusts "ready"."""
+    errors: list[KafkaError | None] = []
+
+    def delivered(error: KafkaError | None, _message: Message) -> None:
+        errors.append(error)
+
+    producer = Producer({"bootstrap.servers": brokers, "retries": 0, "message.timeout.ms": 5000})
+    producer.produce(TOPIC, key=key, value=b"{}", on_delivery=delivered)
+    assert producer.flush(10) == 0
+    assert errors == [None]
+
+
+def first_join(brokers: str, group: str) -> int:
+    """The messages that a new group reads from the beginning; fails when it gets no partition."""
+    problems: list[KafkaError] = []
+    consumer = Consumer(
+        {
+            "bootstrap.servers": brokers,
+            "group.id": group,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+            "error_cb": problems.append,
+        }
+    )
+    consumer.subscribe([TOPIC])
+    messages, ends = 0, 0
+    try:
+        for _ in range(200):
+            found = consumer.poll(0.1)
+            if found is None:
+                continue
+            error = found.error()
+            if error is None:
+                messages += 1
+            elif error.code() == KafkaError._PARTITION_EOF:
+                ends += 1
+                if ends == len(consumer.assignment()):
+                    break
+            else:
+                raise AssertionError(error)
+        assert consumer.assignment(), problems
+    finally:
+        consumer.close()
+    return messages

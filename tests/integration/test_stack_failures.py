@@ -1,0 +1,198 @@
+"""What goes wrong is named at once, with its mend, and leaves nothing running."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tests.integration.stack_project import TOPIC, Project, alive, first_produce, project
+
+SCHEMA = json.loads(files("buildtools").joinpath("schemas/stack.schema.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    with project(tmp_path_factory.mktemp("whole")) as one:
+        one.ok("up")
+        yield one
+
+
+@pytest.mark.parametrize(
+    ("service", "variable", "cause"),
+    [("mysql", "DB_PASSWORD", None), ("redis", "REDIS_PASSWORD", "redis-auth")],
+)
+def test_a_wrong_password_fails_at_once(
+    stack: Project, service: str, variable: str, cause: str | None
+) -> None:
+    begun = time.monotonic()
+    done = stack.run("wait", service, "--json", **{variable: "not-it"})
+    assert time.monotonic() - begun < 10
+    assert done.returncode == 1
+    (found,) = json.loads(done.stdout)["services"]
+    assert found["state"] == "wrong"
+    assert found["cause"] == cause
+    assert variable in found["mend"]
+
+
+@pytest.mark.parametrize(
+    "words", [("status",), ("wait",), ("topics",), ("env",), ("broker-id",), ("reset",)]
+)
+def test_the_answers_follow_their_schema(stack: Project, words: tuple[str, ...]) -> None:
+    jsonschema.validate(json.loads(stack.ok(*words, "--json")), SCHEMA)
+
+
+def test_a_second_up_leaves_what_runs_alone(stack: Project) -> None:
+    before = {name: entry["pid"] for name, entry in stack.services().items()}
+    stack.ok("up")
+    assert {name: entry["pid"] for name, entry in stack.services().items()} == before
+
+
+def test_a_missing_topic_is_created_and_drift_is_shown_and_left(stack: Project) -> None:
+    own = stack.root / "stack"
+    own.mkdir()
+    shipped = files("buildtools").joinpath("../stack/topics.yaml").read_text()
+    wanted = shipped.replace("partitions: 6", "partitions: 8") + "  extra:\n    partitions: 2\n"
+    (own / "topics.yaml").write_text(wanted)
+    try:
+        checked = stack.run("topics", "--check", "--json")
+        assert json.loads(checked.stdout)["missing"] == ["extra"]
+        done = stack.run("topics")
+        assert done.returncode == 1
+        assert "created extra" in done.stdout
+        assert f"@@ {TOPIC} @@\n-partitions: 6\n+partitions: 8" in done.stdout
+        again = json.loads(stack.run("topics", "--json").stdout)
+        assert again["created"] == []
+        assert [one["found"] for one in again["drift"]] == ["6"]
+    finally:
+        shutil.rmtree(own)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"APP_ENV": "production"}, {"NODE_ENV": "production"}, {"DB_HOST": "db.example.org"}],
+)
+def test_a_refused_reset_touches_nothing(stack: Project, variables: dict[str, str]) -> None:
+    volumes = stack.folder / "volumes"
+    before = {one: one.stat().st_ino for one in volumes.iterdir()}
+    pids = stack.pids()
+    done = stack.run("reset", "--yes", "--project", stack.name, **variables)
+    assert done.returncode == 1
+    assert "REFUSED" in done.stdout
+    assert {one: one.stat().st_ino for one in volumes.iterdir()} == before
+    assert all(alive(pid) for pid in pids)
+
+
+def test_no_credential_is_in_a_log_or_on_a_command_line(stack: Project) -> None:
+    lines = (stack.folder / ".env").read_text().splitlines()
+    secrets = [line.split("=", 1)[1] for line in lines if "PASSWORD" in line]
+    assert len(secrets) == 2
+    texts = [one.read_text(errors="replace") for one in (stack.folder / "logs").iterdir()]
+    texts += [Path(f"/proc/{pid}/cmdline").read_text() for pid in stack.pids()]
+    assert not [secret for secret in secrets for text in texts if secret in text]
+
+
+def test_a_reset_empties_everything_and_starts_anew(tmp_path: Path) -> None:
+    with project(tmp_path / "one") as one:
+        one.ok("up", "--mode", "kraft")
+        first_produce(one.brokers)
+        old = (one.folder / "volumes" / "kafka-kraft-data").stat().st_ino
+        assert one.run("reset", "--yes", "--project", "other").returncode == 1
+        assert "ready" in one.ok("reset", "--yes", "--project", one.name)
+        assert (one.folder / "volumes" / "kafka-kraft-data").stat().st_ino != old
+        first_produce(one.brokers)
+
+
+def test_a_wrong_advertised_address_is_wrong_not_late(tmp_path: Path) -> None:
+    with project(tmp_path / "one") as one:
+        begun = time.monotonic()
+        done = one.run("up", "kafka", "--json", "--mode", "kraft", KAFKA_ADVERTISED_HOST="nowhere")
+        assert time.monotonic() - begun < 60
+        assert done.returncode == 1
+        (found,) = json.loads(done.stdout)["services"]
+        assert (found["state"], found["cause"]) == ("wrong", "kafka-advertised-listener")
+        assert "KAFKA_ADVERTISED_HOST" in found["mend"]
+
+
+def test_a_port_that_is_taken_is_named_before_anything_starts(tmp_path: Path) -> None:
+    with project(tmp_path / "one") as one, socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = one.run("up", REDIS_PORT=str(port))
+        assert done.returncode == 1
+        assert f"port {port} is taken" in done.stderr
+        assert not one.pids()
+
+
+def test_zookeeper_wiped_beside_kept_kafka_is_refused_before_the_broker_starts(
+    tmp_path: Path,
+) -> None:
+    with project(tmp_path / "one") as one:
+        one.ok("up", "kafka", "--mode", "zookeeper")
+        one.ok("down")
+        shutil.rmtree(one.folder / "volumes" / "zookeeper-data")
+        log = one.folder / "logs" / "kafka.log"
+        before = log.stat().st_size
+        done = one.run("up", "kafka")
+        assert done.returncode == 1
+        assert "this ZooKeeper is new" in done.stderr
+        assert "stack reset" in done.stderr
+        assert log.stat().st_size == before
+        assert not one.pids()
+
+
+def test_what_is_not_on_the_machine_is_named_with_its_package(tmp_path: Path) -> None:
+    with project(tmp_path / "one") as one:
+        done = one.run("up", PATH="/nonexistent", JAVA_HOME="")
+        assert done.returncode == 3
+        assert "Java is not on this machine" in done.stderr
+        assert "apt-get install" in done.stderr
+
+
+def test_a_service_that_ends_in_its_start_takes_the_others_down_with_it(tmp_path: Path) -> None:
+    with project(tmp_path / "one") as one:
+        one.ok("env")
+        one.ok("up", "redis")
+        one.ok("down")
+        data = one.folder / "volumes" / "redis-data" / "data"
+        shutil.rmtree(data / "appendonlydir")
+        (data / "appendonlydir").write_text("in the way")
+        done = one.run("up", "redis", "mysql")
+        assert done.returncode == 1
+        assert "redis ended with exit code 1" in done.stderr
+        assert not one.pids()
+
+
+def test_two_commands_do_not_change_one_stack_at_once(tmp_path: Path) -> None:
+    import fcntl
+
+    with project(tmp_path / "one") as one:
+        one.ok("env")
+        with (one.folder / "lock").open("ab") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            assert one.run("up", "redis").returncode == 6
+
+
+def test_a_killed_service_is_started_again_and_a_killed_keeper_leaves_no_orphan(
+    tmp_path: Path,
+) -> None:
+    with project(tmp_path / "one") as one:
+        one.ok("up", "redis")
+        first = one.services()["redis"]["pid"]
+        os.kill(first, 9)
+        deadline = time.monotonic() + 15
+        while one.services()["redis"]["state"] != "healthy":
+            assert time.monotonic() < deadline
+        record = json.loads((one.folder / "run" / "redis.json").read_text())
+        os.kill(record["keeper"]["pid"], 9)
+        child = record["child"]["pid"]
+        assert alive(child)
+        one.ok("down")
+        assert not alive(child)
