@@ -143,6 +143,24 @@ def test_a_deleted_row_leaves_a_tombstone_and_comes_back_newer(
     assert (back.version or 0) > (gone.version or 0)
 
 
+def test_a_row_deleted_and_made_again_in_one_batch_is_there(
+    store: Store, cache: Breakable, relay: CacheRelay, writer: Writer
+) -> None:
+    writer.write(*(user(ident, "a") for ident in range(20)))
+    relay.step(store)
+    too_long = user(99, "x" * 300)
+    writer.write(
+        *(user(ident, "", "DELETE") for ident in range(20)),
+        too_long,
+        *(user(ident, "again") for ident in range(20)),
+        too_long,
+    )
+    while relay.step(store):
+        pass
+    names = {json.loads(one)["name"] for one in cache.rows().values()}
+    assert (len(cache.rows()), names) == (20, {"again"})
+
+
 def test_a_short_absence_loses_nothing_and_keeps_the_epoch(
     store: Store, cache: Breakable, relay: CacheRelay, writer: Writer, clock: Clock
 ) -> None:
