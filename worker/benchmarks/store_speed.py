@@ -19,6 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+from database_consumer.collector import calm_collector
 from database_consumer.stores.base import Applied, Batch, Record, StorePolicy
 from database_consumer.stores.opening import open_mysql, open_sqlite
 from database_consumer.stores.sqlstore import SqlStore
@@ -227,6 +228,7 @@ def main() -> None:
     arguments.add_argument("--grow-to", type=int, default=0)
     arguments.add_argument("--no-cache", action="store_true")
     chosen = arguments.parse_args()
+    calm_collector()  # as the worker does
     policy = StorePolicy(cache=not chosen.no_cache)
     with tempfile.TemporaryDirectory(dir=".") as folder:
         if chosen.mysql:

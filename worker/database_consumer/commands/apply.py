@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0 when every operation was applied or became a dead letter, with a count of both."""
+    from database_consumer.collector import calm_collector
     from database_consumer.commands.signals import Signals
     from database_consumer.sources.file import FileSource
     from database_consumer.starting import redis_cache, store_maker
@@ -52,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
     )
     signals = Signals(worker.stop, deadline=settings.shutdown_timeout_ms / 1000)
     signals.install()
+    calm_collector()
     failure = worker.run()
     signals.done()
     look.close()

@@ -14,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(_options: argparse.Namespace) -> int:
     """Until a signal, 0; or until the source cannot go on, 1."""
+    from database_consumer.collector import calm_collector
     from database_consumer.commands.signals import Signals
     from database_consumer.publisher import KafkaLetters
     from database_consumer.sources.kafka import KafkaSource
@@ -46,6 +47,7 @@ def run(_options: argparse.Namespace) -> int:
         except OSError as error:
             complain(f"STATUS_PORT {settings.status_port}: {error.strerror}")
             return 2
+    calm_collector()
     failure = worker.run()
     if status is not None:
         status.stop()
