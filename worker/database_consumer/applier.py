@@ -100,6 +100,7 @@ class Applier(threading.Thread):
             self._store.close()
 
     def _finish(self, work: Work) -> None:
+        fresh = self._health.view.healthy
         while self._intake.owned(work):
             started = time.monotonic()
             try:
@@ -109,6 +110,10 @@ class Applier(threading.Thread):
                 self._hooks.fail(error)
                 return
             except Exception as error:  # noqa: BLE001 -- an unknown failure must not lose the batch either
+                if fresh and isinstance(error, StoreUnavailable):
+                    # a connection that was cut meanwhile is no outage: the next use is a new one
+                    fresh = False
+                    continue
                 self._failed(error)
                 if not self._may_try(work):
                     break

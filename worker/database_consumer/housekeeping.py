@@ -116,7 +116,10 @@ class Housekeeper(threading.Thread):
             self._store.open()
             self._store.ensure_schema()
             self._opened = True
-        self._store.ping()
+        try:
+            self._store.ping()
+        except StoreUnavailable:
+            self._store.ping()  # the old connection may be dead; this one is new
         self._announce(self._health.succeeded(self._clock(), by_batch=False))
 
     def _count(self) -> None:

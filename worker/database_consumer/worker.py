@@ -320,7 +320,11 @@ class Worker:
     def _position(self, partition: Partition) -> Position | None:
         if self._store is None:
             raise StoreUnavailable("the store is not open yet")
-        found = self._store.position(self._group, partition.topic, partition.partition)
+        place = (self._group, partition.topic, partition.partition)
+        try:
+            found = self._store.position(*place)
+        except StoreUnavailable:
+            found = self._store.position(*place)  # the old connection may be dead; this one is new
         self._topics.check(partition.topic, found)
         return found
 
