@@ -52,7 +52,8 @@ def integration(session: nox.Session) -> None:
     """Real servers, real builds, commands from built wheels; under CI=true nothing is skipped."""
     session.install("-e", ".", *GROUPS["test"], *GROUPS["oracles"])
     session.install("-e", "worker", *WORKER_GROUPS["test"])
-    session.run("pytest", *(session.posargs or ["tests/integration", "tests/acceptance"]))
+    both = ["tests/integration", "tests/acceptance", "-n", "2", "--dist", "loadfile"]
+    session.run("pytest", *(session.posargs or both))
     if not session.posargs:
         session.chdir(WORKER)
         session.run("pytest", "tests/integration", "tests/acceptance")

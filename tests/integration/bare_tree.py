@@ -7,6 +7,7 @@ mounted for them is gone with them, whatever happens. Needs root (the marker ``r
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import shutil
@@ -134,15 +135,21 @@ def base_tree() -> Path:
     """The tree that copies are made of: debootstrapped the first time, about a minute."""
     release = os_release(Path("/etc/os-release"))["VERSION_CODENAME"]
     tree = _cache() / f"bare-{release}"
-    if tree.is_dir():
-        return tree
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    with tree.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two test processes may want it at once
+        if not tree.is_dir():
+            _debootstrap(release, tree)
+    return tree
+
+
+def _debootstrap(release: str, tree: Path) -> None:
     sources = own_sources(read_sources(Path("/etc/apt")), release)
     mirror = next(
         source.fields["URIs"].split()[0] for source in sources if release in source.suites
     )
     partial = tree.with_suffix(".part")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(
         ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", release, partial, mirror],
         check=True,
@@ -150,7 +157,6 @@ def base_tree() -> Path:
     )
     shutil.rmtree(partial / "var/cache/apt/archives", ignore_errors=True)
     partial.replace(tree)
-    return tree
 
 
 def make_tree(path: Path) -> BareTree:

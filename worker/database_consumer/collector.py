@@ -1,7 +1,7 @@
 """Python's cycle collector, set for a process that makes many short-lived values.
 
 A batch makes thousands of values without cycles; at the usual threshold of 700 the collector looks
-through them, and now and then through all modules, for nothing: a fifth to a third of the time.
+through them, and now and then through all modules, for nothing.
 """
 
 from __future__ import annotations
