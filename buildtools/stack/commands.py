@@ -58,7 +58,8 @@ def find_program(name: str, environ: Mapping[str, str]) -> str:
     raise CannotLookError(
         f"{label} is not on this machine",
         why=f"no {name} on PATH",
-        next_step=f"apt-get install {debian}, or brew install {brew}; or use --engine docker",
+        next_step=f"apt-get install {debian}, or brew install {brew}; or run the containers of "
+        "stack/compose.yaml",
     )
 
 

@@ -54,18 +54,29 @@ class Project:
     def brokers(self) -> str:
         return f"127.0.0.1:{self.ports['KAFKA_PORT']}"
 
-    def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    def environment(self, **more: str) -> dict[str, str]:
         unset = {"APP_ENV", "NODE_ENV", "DATABASE_URL", "REDIS_URL", "KAFKA_BROKERS"}
         inherited = {key: value for key, value in os.environ.items() if key not in unset}
-        ports = {key: str(value) for key, value in self.ports.items()}
+        return {**inherited, **{key: str(value) for key, value in self.ports.items()}, **more}
+
+    def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             (sys.executable, "-m", "buildtools", "stack", *words),
             cwd=self.root,
-            env={**inherited, **ports, **more},
+            env=self.environment(**more),
             capture_output=True,
             text=True,
             timeout=300,
             check=False,
+        )
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            (sys.executable, "-m", "buildtools", "stack", *words),
+            cwd=self.root,
+            env=self.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
 
     def ok(self, *words: str, **more: str) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from importlib.resources import files
@@ -196,3 +198,38 @@ def test_a_killed_service_is_started_again_and_a_killed_keeper_leaves_no_orphan(
         assert alive(child)
         one.ok("down")
         assert not alive(child)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_start_leaves_nothing_running(tmp_path: Path, number: int) -> None:
+    with project(tmp_path / "one") as one:
+        starting = one.start("up")
+        deadline = time.monotonic() + 30
+        while not one.pids():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        pids = one.pids()
+        starting.send_signal(number)
+        assert starting.wait(60) == 130
+        assert not one.pids()
+        assert not [pid for pid in pids if alive(pid)]
+
+
+def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path) -> None:
+    root = tmp_path / "small"
+    root.mkdir()
+    if os.geteuid() != 0:
+        assert not os.environ.get("CI"), "a small file system needs root"
+        pytest.skip("a small file system needs root")
+    mount = subprocess.run(
+        ("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(root)), check=False
+    )
+    assert mount.returncode == 0
+    try:
+        one = Project(root)
+        done = one.run("up")
+        assert done.returncode == 1
+        assert "no space for the stack's data" in done.stderr
+        assert not one.pids()
+    finally:
+        subprocess.run(("umount", "-l", str(root)), check=True)
