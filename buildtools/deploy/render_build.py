@@ -15,7 +15,7 @@ from buildtools.configuration import Configuration
 from buildtools.deploy.committed_venvs import WRONG_KIND, disarm_strays, remake
 from buildtools.doctor import Report, examine
 from buildtools.environment import scan
-from buildtools.errors import ExitCode, UsageError
+from buildtools.errors import BuildtoolsError, ExitCode, UsageError
 from buildtools.findings import Finding, Severity
 from buildtools.host import Interpreter, interpreter_facts
 from buildtools.planning import Choices
@@ -77,7 +77,18 @@ def is_on(variables: Mapping[str, str], name: str) -> bool:
 
 
 def build_on_render(build: RenderBuild, say: Say) -> ExitCode:
-    """Carry the whole build out; the exit code is the gravest step's."""
+    """Carry the whole build out; the exit code is the gravest step's.
+
+    What could not be looked at or done is raised, after the line that a search of the log finds.
+    """
+    try:
+        return _build(build, say)
+    except BuildtoolsError as error:
+        say(f"{LAST_LINE} failed ({error.exit_code.value}): {error.what}")
+        raise
+
+
+def _build(build: RenderBuild, say: Say) -> ExitCode:
     started = time.monotonic()
     if is_on(build.variables, "RENDER"):
         build = replace(build, interpreter=remake(build.configuration.root, build.interpreter, say))

@@ -106,6 +106,8 @@ def test_the_switches_are_honoured_and_a_bad_one_is_refused(project: Path) -> No
     )
     assert done.returncode == 2
     assert "NATIVE_FORCE_REBUILD is 'maybe'" in done.stderr
+    last = done.stdout.splitlines()[-1]
+    assert last == "native-buildtools: render build failed (2): NATIVE_FORCE_REBUILD is 'maybe'"
 
 
 def test_requirements_that_cannot_be_had_fail_with_a_line_to_search_for(project: Path) -> None:
