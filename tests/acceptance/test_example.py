@@ -193,6 +193,58 @@ def test_the_blueprint_is_what_the_configuration_says(service: Service) -> None:
     assert blueprint["services"][0]["buildCommand"] == command
 
 
+def test_the_build_command_brings_the_service_up(service: Service) -> None:
+    command = service.run("buildtools", "render", "command").stdout.strip()
+    own = service.folder / ".venv-of-render"
+    subprocess.run([sys.executable, "-m", "venv", own], check=True)
+    variables = {"RENDER": "true", "PATH": f"{own / 'bin'}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        cwd=service.folder,
+        env=service.environment(**variables),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith("native-buildtools: render build ok: pysqlite3")
+    python = [str(own / "bin/python"), "-c", "import MySQLdb, service; service.self_check()"]
+    subprocess.run(python, cwd=service.folder, check=True)
+
+
+def test_the_actions_steps_mend_the_service(service: Service, tmp_path: Path) -> None:
+    break_like_a_mac(service)
+    workflow = yaml.safe_load((EXAMPLE / ".github/workflows/native.yml").read_text())
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    (step,) = [step for step in workflow["jobs"]["drivers"]["steps"] if "with" in step
+               and "native-buildtools@" in step["uses"]]  # fmt: skip
+    known = {f"inputs.{key}": str(value["default"]) for key, value in action["inputs"].items()}
+    known |= {f"inputs.{key}": str(value) for key, value in step["with"].items()}
+    known["github.action_path"] = str(ROOT)
+    runner = {"RUNNER_TEMP": str(tmp_path), "GITHUB_OUTPUT": str(tmp_path / "output")}
+    for one in action["runs"]["steps"]:
+        named = {
+            key: known[value.removeprefix("${{").removesuffix("}}").strip()]
+            for key, value in one["env"].items()
+        }
+        done = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", one["run"]],
+            cwd=service.folder,
+            env=service.environment(**runner, **named),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    report = Path((tmp_path / "output").read_text().strip().removeprefix("report="))
+    document = json.loads(report.read_text())
+    assert {entry["status"] for entry in document["drivers"]} == {"ok"}
+    python = [str(service.folder / ".venv/bin/python"), "-c", "import MySQLdb, pysqlite3"]
+    subprocess.run(python, check=True)
+
+
 def test_the_workflow_gives_the_action_what_it_takes(service: Service) -> None:
     workflow = yaml.safe_load((EXAMPLE / ".github/workflows/native.yml").read_text())
     action = yaml.safe_load((ROOT / "action.yml").read_text())
