@@ -4,7 +4,8 @@ Read as text and handed to the other interpreter, whose files need not be ours (
 emulator): this module imports nothing of this package. Its request comes on standard input. What it
 finds goes out on what was standard output when it began; everything that the driver itself writes
 there goes to standard error. Each message is a line of base64 around JSON, written at once, so
-that a crash or a hang leaves behind how far it came.
+that a crash or a hang leaves behind how far it came. It is one long module because it travels as
+one text.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ _FAMILIES = {
         r"|externally managed"
     ),
     Family.LINUX: (
-        r"/home/\w|/root/|\blinux\b|manylinux|/usr/lib/|\.so\.\d|\.so:|/app/|/var/|/opt/"
+        r"/home/\w|/(?:root|srv)/|\blinux\b|manylinux|/usr/lib/|\.so\.\d|\.so:|/app/|/var/|/opt/"
     ),
 }
 """The words that give a family away; the first family that has one counts."""

@@ -24,7 +24,6 @@ from tests.unit.acquire.values import HOME, interpreter, recipe
         (["mysqlclient", "--target", "linux/sparc"], "linux has no 'sparc'"),
         (["mysqlclient", "--target", "linux/x86_64/macos11"], "no floor of linux"),
         (["sqlite3"], "standard library"),
-        (["mysqlclient", "--backend", "cibuildwheel"], "cibuildwheel"),
         (["mysqlclient", "--python", "cp999"], "cp999"),
     ],
 )

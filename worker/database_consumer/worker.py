@@ -1,7 +1,8 @@
 """The worker: polls the source, feeds the appliers, follows the database's health, ends in order.
 
 Threads: the caller's (polls, and owns the source), the appliers (batches), the relay (cache and
-dead-letter topic), the housekeeper (checks and reports). Each has a store object of its own.
+dead-letter topic), the housekeeper (checks and reports). Each has a store object of its own. The
+module is long because the polling thread's states are one machine, told in one place.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The ledger in the JSON file store."""
+"""The ledger in the JSON file store.
+
+Long because it answers every question that the SQL ledgers answer in statements, over one state.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What every store must do; each store's tests run all of it through a fixture ``make``."""
+"""What every store must do; each store's tests run all of it through a fixture ``make``.
+
+Long because it is the whole contract in one place.
+"""
 
 from __future__ import annotations
 
