@@ -23,6 +23,7 @@ def test_actionlint_finds_nothing(tmp_path: Path) -> None:
         [go, "install", ACTIONLINT], check=True, env={**os.environ, "GOBIN": str(tmp_path)}
     )
     workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+    workflows += sorted(ROOT.glob("examples/*/.github/workflows/*.yml"))
     done = subprocess.run(
         [tmp_path / "actionlint", *workflows], capture_output=True, text=True, check=False
     )

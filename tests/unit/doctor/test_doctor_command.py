@@ -4,6 +4,7 @@ import argparse
 import io
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import jsonschema
@@ -67,6 +68,36 @@ def test_several_paths_are_told_apart(tmp_path: Path) -> None:
         f"{two}: m.abi3.so",
     ]
     assert document["scanned"]["modules"] == 2
+
+
+def test_a_folder_of_wheels_stands_for_its_wheels(tmp_path: Path) -> None:
+    for name, binary in (("good", "elf-x86_64-glibc2.17.so"), ("bad", "macho-arm64-macos11.so")):
+        with zipfile.ZipFile(tmp_path / f"{name}-1.0-cp311-cp311-linux_x86_64.whl", "w") as wheel:
+            wheel.write(CORPUS / binary, f"{name}.cpython-311-x86_64-linux-gnu.so")
+    code, text = run(tmp_path, *LINUX, as_json=True)
+    document = json.loads(text)
+    assert code is ExitCode.NO
+    assert document["scanned"]["modules"] == 2
+    assert [
+        (one["cause"], Path(one["path"].split(": ")[0]).name) for one in document["findings"]
+    ] == [("foreign-format", "bad-1.0-cp311-cp311-linux_x86_64.whl")]
+    # Beside a project's file they are a part of it.
+    (tmp_path / "pyproject.toml").touch()
+    assert run(tmp_path, *LINUX)[0] is ExitCode.OK
+
+
+def test_the_trees_own_python_is_the_targets_where_it_names_none(tmp_path: Path) -> None:
+    (tmp_path / ".python-version").write_text("3.12.1\n")
+    _, text = run(tmp_path, "--target", "render", as_json=True)
+    document = json.loads(text)
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+    assert document["target"]["abi"] == "cp312"
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "locks" / "darwin-arm64-cp312.txt").touch()
+    _, text = run(tmp_path, "--target", "render", as_json=True)
+    document = json.loads(text)
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+    assert [one["cause"] for one in document["findings"]] == ["no-matching-distribution"]
 
 
 def test_people_read_evidence_remedy_and_a_summary(tmp_path: Path) -> None:
