@@ -1,4 +1,4 @@
-"""Run as a program by the fallback's tests: ``play DATABASE SEED COUNT`` or ``killed-move DATABASE N``."""
+"""The fallback's tests run it: ``play DATABASE SEED COUNT`` or ``killed-move DATABASE N``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from contract.crashing import die
 from contract.random_operations import History, differences, play
+
 from database_consumer.stores.opening import open_store
 
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-
 from contract.hostile import messages
 from contract.stage import GROUP, Feed, operation, rows, user
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from servers.mariadb import MariaDb, running
+
 from database_consumer.stores.base import Store
 from database_consumer.stores.opening import open_json, open_mysql, open_sqlite
-from servers.mariadb import MariaDb, running
 
 BATCH = 100
 COUNT = 20_000
@@ -102,9 +102,11 @@ def test_a_value_above_the_servers_packet_is_dead_and_kept_whole(server: MariaDb
     store.open()
     store.ensure_schema()
     feed = Feed(store)
+    dead = []
     for size in (5_000_000, 10_000_000, 20_000_000):
         value = operation("CREATE", user(size, attributes={"large": "'" * size}))
         result = feed.apply(operation("CREATE", user(f"before {size}")), value)
+        dead.append(result.dead)
         if result.dead:
             letter = store.dead_letters()[0]
             assert (letter.error_class, letter.value) == ("too-large", value)
@@ -112,5 +114,5 @@ def test_a_value_above_the_servers_packet_is_dead_and_kept_whole(server: MariaDb
         else:
             assert rows(store)[str(size)]["attributes"] == {"large": "'" * size}
         assert f"before {size}" in rows(store)
-    assert result.dead == 1
+    assert dead[-1] == 1
     store.close()
