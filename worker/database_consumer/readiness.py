@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from confluent_kafka import KafkaError
+    from confluent_kafka import Consumer, KafkaError
     from confluent_kafka.admin import AdminClient
 
 IN_A_ROW = 2
@@ -233,6 +233,7 @@ class KafkaProbe:
         self._brokers = brokers
         self._refused = ""
         self._admin: AdminClient | None = None
+        self._consumer: Consumer | None = None
 
     def look(self) -> Answer:
         """See :class:`Probe`."""
@@ -252,6 +253,9 @@ class KafkaProbe:
     def close(self) -> None:
         """See :class:`Probe`."""
         self._admin = None
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
 
     def _metadata(self) -> Answer:
         found = self._client().list_topics(timeout=ASK_SECONDS)
@@ -327,22 +331,41 @@ class KafkaProbe:
         return READY
 
     def _coordinator(self) -> Answer:
-        from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
+        """FindCoordinator and OffsetFetch, by a consumer that joins nothing.
 
-        if self._group is None:
+        The admin client's call for it ends the process where the coordinator has just moved or
+        still loads: librdkafka takes that client for a member (confluent-kafka-javascript#374).
+        """
+        from confluent_kafka import KafkaException, TopicPartition
+
+        if self._group is None or not self._topics:
             return READY
-        asked = ConsumerGroupTopicPartitions(self._group)
-        futures = self._client().list_consumer_group_offsets([asked], request_timeout=ASK_SECONDS)
+        asked = [TopicPartition(self._topics[0], 0)]
         try:
-            for future in futures.values():
-                future.result(ASK_SECONDS + 1)
+            found = self._member(self._group).committed(asked, timeout=ASK_SECONDS)
+            why = "".join(str(one.error) for one in found if one.error is not None)
         except (KafkaException, TimeoutError) as error:
-            return self._refusal() or Answer(
-                outcome=Outcome.NOT_YET,
-                why=f"the coordinator of group {self._group}: {_words(error)}",
-                cause="kafka-coordinator-unavailable",
-            )
-        return READY
+            why = _words(error)
+        if not why:
+            return READY
+        return self._refusal() or Answer(
+            outcome=Outcome.NOT_YET,
+            why=f"the coordinator of group {self._group}: {why}",
+            cause="kafka-coordinator-unavailable",
+        )
+
+    def _member(self, group: str) -> Consumer:
+        from confluent_kafka import Consumer
+
+        if self._consumer is None:
+            own: dict[str, Any] = {
+                "group.id": group,
+                "enable.auto.commit": False,
+                "error_cb": self._error,
+                "logger": logging.getLogger("librdkafka"),
+            }
+            self._consumer = Consumer(self._config | own)
+        return self._consumer
 
     def _client(self) -> AdminClient:
         from confluent_kafka.admin import AdminClient
