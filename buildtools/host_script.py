@@ -14,7 +14,7 @@ import sysconfig
 
 MYPY = False
 if MYPY:  # true to the type checker only: importing typing costs the child some milliseconds
-    from typing import Any
+    from typing import Any  # noqa: F401 - in a comment of types
 
 
 def gather():  # type: () -> "dict[str, Any]"
