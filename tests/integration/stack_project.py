@@ -57,7 +57,8 @@ class Project:
     def environment(self, **more: str) -> dict[str, str]:
         unset = {"APP_ENV", "NODE_ENV", "DATABASE_URL", "REDIS_URL", "KAFKA_BROKERS"}
         inherited = {key: value for key, value in os.environ.items() if key not in unset}
-        return {**inherited, **{key: str(value) for key, value in self.ports.items()}, **more}
+        ports = {key: str(value) for key, value in self.ports.items()}
+        return {**inherited, **ports, "PYTHONFAULTHANDLER": "1", **more}
 
     def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
