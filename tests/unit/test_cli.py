@@ -3,6 +3,7 @@
 import json
 import sys
 from importlib.resources import files
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -29,6 +30,12 @@ def test_without_a_command_the_help_is_shown_as_a_usage_error(
     shown = capsys.readouterr().out
     for name in COMMANDS:
         assert f"    {name} " in shown
+
+
+def test_the_readme_names_every_command() -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    for name in COMMANDS:
+        assert f"`{name}`" in readme, name
 
 
 @pytest.mark.parametrize("name", COMMANDS)
