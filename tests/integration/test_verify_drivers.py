@@ -87,11 +87,15 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tls")
     request = ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj"]
     for name in ("ca", "other"):
-        words = [*request, f"/CN={name}", "-x509", "-days", "3"]
+        # Python 3.13 holds an authority to RFC 5280: it must say what its key is for.
+        usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+        words = [*request, f"/CN={name}", "-x509", "-days", "3", *usage]
         checked([*words, "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"])
     key, csr = folder / "server.key", folder / "server.csr"
     checked([*request, "/CN=server", "-keyout", key, "-out", csr])
-    (folder / "names").write_text("subjectAltName=IP:127.0.0.1")
+    (folder / "names").write_text(
+        "subjectAltName=IP:127.0.0.1\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n"
+    )
     words = ["openssl", "x509", "-req", "-days", "3", "-CAcreateserial"]
     signer: list[str | Path] = ["-CA", folder / "ca.pem", "-CAkey", folder / "ca.key"]
     files: list[str | Path] = ["-in", csr, "-out", folder / "server.pem"]
