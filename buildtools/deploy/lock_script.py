@@ -39,7 +39,8 @@ def pretend(environment: dict[str, str], version: list[int], tags: list[list[str
     from pip._vendor.packaging.tags import Tag
 
     supported = [Tag(*tag) for tag in tags]
-    markers.default_environment = lambda: dict(environment)
+    asked: Any = markers
+    asked.default_environment = lambda: dict(environment)
     kind: Any = target_python.TargetPython
     given = tuple(version)
 
