@@ -1,7 +1,7 @@
 """How long ``explain`` takes over a log of 50 MB, and how much memory: three kinds of log.
 
-Run: ``python benchmarks/bench_explain.py [megabytes]``. Each kind runs in a process of its own, so
-that one's memory is not another's. Times include starting Python and reading the rules.
+Each kind runs in a process of its own; the peak of memory is that of the largest so far. Times
+include starting Python and reading the rules.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from benchmarks.ratios import Ratio
 
 CAUSE = b"ImportError: libmariadb.so.3: cannot open shared object file: No such file or directory\n"
 _MEASURE = """
@@ -58,24 +60,20 @@ def write_log(path: Path, lines: Iterator[bytes], size: int) -> None:
             stream.write(next(lines))
 
 
-def main() -> None:
-    """Measure and print each kind."""
-    size = int(sys.argv[1] if len(sys.argv) > 1 else 50) << 20
+def measure(megabytes: int = 50) -> list[Ratio]:
+    """One row for each kind of log; the peak of memory stands in the row's name."""
+    size = megabytes << 20
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         for lines in (repeating, failing, unlike):
             path = Path(folder) / f"{lines.__name__}.log"
             write_log(path, lines(), size)
             started = time.perf_counter()
-            said = subprocess.run(
-                [sys.executable, "-c", _MEASURE, str(path)],
-                check=True,
-                capture_output=True,
-                text=True,
-            ).stdout.strip()
+            subprocess.run(
+                [sys.executable, "-c", _MEASURE, str(path)], check=True, capture_output=True
+            )
             seconds = time.perf_counter() - started
             peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-            print(f"{lines.__name__:10} {size >> 20} MB  {seconds:5.2f} s  {peak:6.1f} MB  {said}")
-
-
-if __name__ == "__main__":
-    main()
+            work = f"explain, {megabytes} MB {lines.__name__}, {peak:.0f} MB of memory"
+            rows.append(Ratio(work=work, ours=seconds, at_most=2.0))
+    return rows
