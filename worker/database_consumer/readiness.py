@@ -3,6 +3,8 @@
 A listener that accepts proves nothing: Kafka answers TCP seconds before metadata, metadata before
 leaders, leaders before the group's coordinator. Each probe answers ready, not yet (why) or wrong
 (why, and the mend); wrong ends the wait at once. Ready counts when it was seen twice in a row.
+
+One module, though a long one, because others take it as it is: it imports nothing of the package.
 """
 
 from __future__ import annotations
