@@ -14,7 +14,6 @@ from buildtools.commands.detect import describe
 from buildtools.configuration import Configuration, load_configuration
 from buildtools.errors import ExitCode, UsageError
 from buildtools.host import Interpreter, interpreter_facts, require_supported, resolve_target
-from buildtools.probe_discovery import installed_drivers, recipe_of
 from buildtools.probes import (
     DEFAULT_TIMEOUT,
     Check,
@@ -26,6 +25,7 @@ from buildtools.probes import (
     run_check,
     verify,
 )
+from buildtools.probes.discovery import installed_drivers, recipe_of
 from buildtools.recipes import Recipe, load_recipes
 from buildtools.report import Screen
 

@@ -47,29 +47,10 @@ def make_venv(folder: Path, *pip: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's wheel, built from the checkout."""
-    out = tmp_path_factory.mktemp("dist")
-    words = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "-w",
-        str(out),
-        str(ROOT),
-    ]
-    subprocess.run(words, check=True)
-    return next(out.glob("native_buildtools-*.whl"))
-
-
-@pytest.fixture(scope="session")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+def installed(project_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """The wheel in an environment of its own, with its dependencies from the index."""
     folder = tmp_path_factory.mktemp("installed")
-    return Installed(python=make_venv(folder / "venv", str(wheel)), home=folder)
+    return Installed(python=make_venv(folder / "venv", str(project_wheel)), home=folder)
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ def document(done: subprocess.CompletedProcess[str], command: str) -> dict[str, 
     return parsed
 
 
-def test_the_wheel_carries_recipes_schemas_and_data(wheel: Path) -> None:
-    names = zipfile.ZipFile(wheel).namelist()
+def test_the_wheel_carries_recipes_schemas_and_data(project_wheel: Path) -> None:
+    names = zipfile.ZipFile(project_wheel).namelist()
     for wanted in (
         "buildtools/_native/mysql/mysqlclient/recipe.yaml",
         "buildtools/_native/mysql/mysqlclient/probe.py",

@@ -110,7 +110,7 @@ def ask(url: str, note: str | None = None) -> object:
 
 
 @pytest.fixture(scope="module")
-def service(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Service:
+def service(project_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Service:
     """The example after its first ``nox -s rebuild-native``, as a new owner runs it."""
     folder = tmp_path_factory.mktemp("example")
     shutil.copytree(
@@ -118,8 +118,10 @@ def service(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Service:
         folder / "web-service",
         ignore=shutil.ignore_patterns(".venv", ".nox", "wheelhouse", "notes.db", "__pycache__"),
     )
-    python = make_venv(folder / "tools", str(wheel), "nox")
-    service = Service(folder=folder / "web-service", tools=python.parent, wheels=wheel.parent)
+    python = make_venv(folder / "tools", str(project_wheel), "nox")
+    service = Service(
+        folder=folder / "web-service", tools=python.parent, wheels=project_wheel.parent
+    )
     service.rebuild_native()
     return service
 

@@ -82,32 +82,13 @@ def _root() -> None:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This project's wheel."""
-    folder = tmp_path_factory.mktemp("project")
-    words = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "-w",
-        str(folder),
-        str(ROOT),
-    ]
-    subprocess.run(words, check=True)
-    return next(folder.glob("*.whl"))
-
-
-@pytest.fixture(scope="module")
 def acquired(
-    tmp_path_factory: pytest.TempPathFactory, project: Path
+    tmp_path_factory: pytest.TempPathFactory, project_wheel: Path
 ) -> Iterator[tuple[BareTree, dict[str, tuple[Path, str, list[str], list[str]]], float]]:
     """A bare tree in which the three drivers were acquired, what they are, and how long it took."""
     tree = make_tree(tmp_path_factory.mktemp("bare") / "tree")
     tree.check(["python3", "-m", "venv", "tool"])
-    tree.check(["tool/bin/pip", "install", "--quiet", tree.put(project)])
+    tree.check(["tool/bin/pip", "install", "--quiet", tree.put(project_wheel)])
     (tree.home / "acquire.py").write_text(ACQUIRE)
     before, started = time.time(), time.monotonic()
     said = tree.check(["tool/bin/python", "acquire.py", *DRIVERS])

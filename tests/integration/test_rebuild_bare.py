@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,29 +38,18 @@ def _root() -> None:
         pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This project's wheel: the recipes come in it, no checkout is there."""
-    folder = tmp_path_factory.mktemp("project")
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, ROOT],
-        check=True,
-    )
-    return next(folder.glob("*.whl"))
-
-
-def with_tool(path: Path, project: Path) -> BareTree:
+def with_tool(path: Path, project_wheel: Path) -> BareTree:
     """A bare tree with the tool in a venv of its own and an application's venv beside it."""
     tree = make_tree(path)
     tree.check(["python3", "-m", "venv", "tool"])
-    tree.check(["tool/bin/pip", "install", "--quiet", tree.put(project)])
+    tree.check(["tool/bin/pip", "install", "--quiet", tree.put(project_wheel)])
     tree.check(["python3", "-m", "venv", "--without-pip", "app"])
     return tree
 
 
 @pytest.fixture(scope="module")
-def rebuilt(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator[Rebuilt]:
-    tree = with_tool(tmp_path_factory.mktemp("bare") / "tree", project)
+def rebuilt(tmp_path_factory: pytest.TempPathFactory, project_wheel: Path) -> Iterator[Rebuilt]:
+    tree = with_tool(tmp_path_factory.mktemp("bare") / "tree", project_wheel)
     before, started = time.time(), time.monotonic()
     ran = tree.run(
         ["/bin/sh", "-c", 'tool/bin/buildtools rebuild "$@" --python app --json 2>log', "sh",
@@ -107,9 +95,9 @@ def test_a_second_run_has_nothing_to_do(rebuilt: Rebuilt) -> None:
 
 
 def test_the_wheelhouse_serves_a_second_machine_offline(
-    rebuilt: Rebuilt, project: Path, tmp_path: Path
+    rebuilt: Rebuilt, project_wheel: Path, tmp_path: Path
 ) -> None:
-    second = with_tool(tmp_path / "tree", project)
+    second = with_tool(tmp_path / "tree", project_wheel)
     try:
         assert not list(second.path.glob("usr/lib/*/libmariadb*"))
         house = rebuilt.tree.home / ".cache" / "buildtools" / "wheelhouse"

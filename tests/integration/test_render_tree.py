@@ -52,25 +52,6 @@ def _root() -> None:
         pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
 
 
-@pytest.fixture(scope="module")
-def project_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This project's wheel, in a folder that pip takes it from."""
-    folder = tmp_path_factory.mktemp("project")
-    words = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "-w",
-        str(folder),
-        str(ROOT),
-    ]
-    subprocess.run(words, check=True)
-    return next(folder.glob("*.whl"))
-
-
 @pytest.fixture
 def tree(tmp_path: Path, project_wheel: Path) -> Iterator[BareTree]:
     """Render's layout: its Python in ``project/python``, the checkout in ``project/src``."""

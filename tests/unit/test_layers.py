@@ -24,12 +24,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 def room_of(path: Path) -> str:
-    """The room that a module belongs to: its folder, or the part of its name before ``_``."""
-    parts = path.relative_to(PACKAGE).parts
-    name = parts[0].removesuffix(".py")
-    if name in FLOOR_OF:
-        return name
-    return next((room for room in FLOOR_OF if name.startswith(room.rstrip("s") + "_")), name)
+    """The room that a module belongs to: its folder, or itself at the top."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def imported(path: Path) -> set[str]:

@@ -6,7 +6,8 @@ import signal
 
 import pytest
 
-from buildtools.probes import Check, Status, _Child
+from buildtools.probes import Check, Status
+from buildtools.probes.trials import _Child
 from buildtools.processes import Completed
 
 

@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from buildtools import probe_runner
-from buildtools.probe_runner import (
+from buildtools.probes import runner
+from buildtools.probes.runner import (
     chain_text,
     installed_version,
     invisible_files,
@@ -110,6 +110,6 @@ def test_what_is_compiled_is_known_by_its_file() -> None:
 
 
 def test_the_runner_needs_nothing_of_this_package() -> None:
-    source = Path(probe_runner.__file__).read_text(encoding="utf-8")
+    source = Path(runner.__file__).read_text(encoding="utf-8")
     assert "import buildtools" not in source
     assert "from buildtools" not in source

@@ -2,8 +2,8 @@
 
 import pytest
 
-from buildtools.recipe_derivation import modules_of_files
 from buildtools.recipes import NativeModule, PureKind, derived_recipe
+from buildtools.recipes.derivation import modules_of_files
 
 GNU = "cpython-311-x86_64-linux-gnu.so"
 

@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 import buildtools
-from buildtools.recipe_reading import BUILD_KEYS, RECIPE_KEYS
 from buildtools.recipes import (
     PACKAGE_FAMILIES,
     PLACEHOLDERS,
@@ -18,6 +17,7 @@ from buildtools.recipes import (
     load_recipes,
     recipe_root,
 )
+from buildtools.recipes.reading import BUILD_KEYS, RECIPE_KEYS
 
 PACKAGE = Path(buildtools.__file__).parent
 SCHEMA = json.loads((PACKAGE / "schemas" / "recipe.schema.json").read_text(encoding="utf-8"))

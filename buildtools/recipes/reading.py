@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from buildtools.errors import UsageError
-from buildtools.recipe_model import (
+from buildtools.recipes.model import (
     PACKAGE_FAMILIES,
     PLACEHOLDERS,
     SOURCE_BUNDLES,

@@ -7,41 +7,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from buildtools.errors import CannotLookError
-from buildtools.recipe_model import (
-    PACKAGE_FAMILIES,
-    PLACEHOLDERS,
-    SOURCE_BUNDLES,
-    BuildRecipe,
-    NativeModule,
-    PackageSet,
-    Plugins,
-    PureKind,
-    Recipe,
-)
-from buildtools.recipe_reading import ReadRecipe, RecipeError, RecipeMistake, read_recipe
-
-__all__ = [
-    "PACKAGE_FAMILIES",
-    "PLACEHOLDERS",
-    "SOURCE_BUNDLES",
-    "BuildRecipe",
-    "NativeModule",
-    "PackageSet",
-    "Plugins",
-    "PureKind",
-    "Recipe",
-    "RecipeError",
-    "RecipeMistake",
-    "derived_recipe",
-    "find_recipe",
-    "load_recipes",
-    "recipe_root",
-]
+from buildtools.recipes.model import NativeModule, PureKind, Recipe
+from buildtools.recipes.reading import ReadRecipe, RecipeError, RecipeMistake, read_recipe
 
 
 def recipe_root() -> Path:
     """Where the recipes are: inside the installed package, else beside it in a checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     for folder in (package / "_native", package.parent / "native"):
         if folder.is_dir():
             return folder

@@ -21,21 +21,10 @@ from typing import Any
 from buildtools.binaries import BinaryInvalid, module_name, read_binary
 from buildtools.compatibility import judge
 from buildtools.host import Interpreter
-from buildtools.probe_dsn import Dsn, parse_dsn
-from buildtools.probe_verdict import Check, CheckVerdict, Status, Verdict
+from buildtools.probes.dsn import Dsn
+from buildtools.probes.verdict import Check, CheckVerdict, Status, Verdict
 from buildtools.processes import Completed, clean_environment, redact, run
-from buildtools.recipe_model import Recipe
-
-__all__ = [
-    "Check",
-    "CheckVerdict",
-    "Dsn",
-    "Status",
-    "Verdict",
-    "parse_dsn",
-    "run_check",
-    "verify",
-]
+from buildtools.recipes.model import Recipe
 
 DEFAULT_TIMEOUT = 60.0
 """Seconds that a driver has for everything that is tried."""
@@ -46,7 +35,7 @@ _SHELLS = 128
 
 _BOOTSTRAP = (
     "import sys,json;r=json.load(sys.stdin);"
-    "exec(compile(r['runner'],'<probe_runner>','exec'),{'__name__':'__main__','REQUEST':r})"
+    "exec(compile(r['runner'],'<probe runner>','exec'),{'__name__':'__main__','REQUEST':r})"
 )
 _PASSED_ON = (
     "PYTHONPATH", "PYTHONUSERBASE", "PYTHONNOUSERSITE", "PYTHONHOME", "LD_LIBRARY_PATH",
@@ -240,7 +229,7 @@ class _Start:
     def run(self, request: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> _Child:
         """Start it, wait for its end and take in what it told."""
         hang_after = max(self.timeout / 2, self.timeout - 1)
-        whole = {**request, "runner": _text("probe_runner.py"), "hang_after": hang_after}
+        whole = {**request, "runner": _text("runner.py"), "hang_after": hang_after}
         environment = self.environment
         if environment is None:
             environment = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}

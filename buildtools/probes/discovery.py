@@ -10,8 +10,8 @@ from pathlib import Path
 from buildtools.environment.distributions import normalized, read_folder_name
 from buildtools.errors import UsageError
 from buildtools.host import Interpreter
-from buildtools.recipe_derivation import modules_of_files
 from buildtools.recipes import Recipe, derived_recipe, find_recipe
+from buildtools.recipes.derivation import modules_of_files
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 

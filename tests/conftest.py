@@ -1,0 +1,28 @@
+"""What several kinds of tests stand on."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def project_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This project's wheel, built from the checkout, alone in its folder: recipes come in it."""
+    out = tmp_path_factory.mktemp("project")
+    words = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "-w",
+        str(out),
+        str(ROOT),
+    ]
+    subprocess.run(words, check=True)
+    return next(out.glob("native_buildtools-*.whl"))
