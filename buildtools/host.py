@@ -68,13 +68,13 @@ class Interpreter:
 
 
 def interpreter_facts(
-    python: Path | str | None = None, *, prefix: Sequence[str] = ()
+    python: Path | str | None = None, *, prefix: Sequence[str] = (), timeout: float = 30
 ) -> Interpreter:
     """Describe an interpreter: this one, an executable, a venv's folder, or a name on ``PATH``.
 
     With a ``prefix`` (an emulator, a ``chroot``) the path is the other tree's and taken as it is.
-    Another interpreter is asked by one child process. Raises :class:`CannotLookError` when it can't
-    be run or is no CPython.
+    Another interpreter is asked by one child process, within ``timeout`` seconds. Raises
+    :class:`CannotLookError` when it can't be run or is no CPython.
     """
     if python is None:
         from buildtools.host_script import gather
@@ -83,7 +83,7 @@ def interpreter_facts(
         facts["sys_path"] = _application_path(facts["sys_path"])
         return _interpreter(facts)
     executable = Path(python) if prefix else find_interpreter(python)
-    return _interpreter(_ask(executable, prefix))
+    return _interpreter(_ask(executable, prefix, timeout))
 
 
 def find_interpreter(python: Path | str) -> Path:
@@ -121,6 +121,34 @@ def find_interpreter(python: Path | str) -> Path:
     return Path(found)
 
 
+def interpreter_of(python: PythonAbi) -> Interpreter | None:
+    """The machine's interpreter with that ABI: this one, one on ``PATH``, or one of pyenv's.
+
+    None when there is none that runs.
+    """
+    own = interpreter_facts()
+    if own.abi.abi == python.abi:
+        return own
+    name = f"python{python.version}{'t' if python.free_threaded else ''}"
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    pyenv = sorted(root.glob(f"{python.version}.*/bin/{name}"), key=_patch_level, reverse=True)
+    candidates: tuple[Path | str, ...] = (name, *pyenv)
+    for candidate in candidates:
+        try:
+            found = interpreter_facts(candidate)
+        except CannotLookError:
+            # pyenv's shims stand on PATH also for versions that are not switched on.
+            continue
+        if found.abi.abi == python.abi:
+            return found
+    return None
+
+
+def _patch_level(executable: Path) -> tuple[int, ...]:
+    """The version in the name of a pyenv folder, for sorting."""
+    return tuple(int(part) for part in re.findall(r"\d+", executable.parents[1].name))
+
+
 def host_target() -> Target:
     """This machine, with this interpreter's ABI."""
     return interpreter_facts().target
@@ -151,10 +179,11 @@ def _application_path(entries: list[str]) -> list[str]:
     return entries[1:] if first in started_from else entries
 
 
-def _ask(executable: Path, prefix: Sequence[str] = ()) -> dict[str, object]:
+def _ask(executable: Path, prefix: Sequence[str], timeout: float) -> dict[str, object]:
     script = Path(__file__).with_name("host_script.py").read_text(encoding="utf-8")
     kept = {key: os.environ[key] for key in _PYTHON_VARIABLES if key in os.environ}
-    answer = run([*prefix, str(executable), "-c", script], timeout=30, env=clean_environment(kept))
+    words = [*prefix, str(executable), "-c", script]
+    answer = run(words, timeout=timeout, env=clean_environment(kept))
     try:
         facts = json.loads(answer.stdout) if answer.ok else None
     except ValueError:
@@ -238,6 +267,8 @@ def _libc(confstr: str, executable: Path) -> LibC:
     loader = _loader_of(executable)
     if loader is None or "musl" not in loader:
         return LibC(family=LibCFamily.GLIBC if loader else LibCFamily.MUSL)
+    if not Path(loader).is_file():  # the interpreter is another tree's, started by its own loader
+        return LibC(family=LibCFamily.MUSL)
     # musl's loader, run without arguments, prints its version on standard error and ends with 1.
     answer = run([loader], timeout=10)
     found = re.search(r"Version (\d+\.\d+)", answer.stderr + answer.stdout)

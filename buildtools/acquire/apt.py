@@ -165,6 +165,16 @@ class Apt:
             raise self._failed(done, f"{', '.join(words)} could not be downloaded")
         return found
 
+    def fetch_source(self, package: str, folder: Path) -> None:
+        """Download a source package's archives, not the distribution's changes to them.
+
+        Raises :class:`AcquireError` when one is missing or is not what the signed list announces.
+        """
+        words = ["source", "--download-only", "--tar-only", "--", package]
+        done = self._run("apt-get", words, cwd=folder)
+        if not done.ok:
+            raise self._failed(done, f"the source of {package} could not be downloaded")
+
     def _run(self, program: str, words: Sequence[str], cwd: Path | None = None) -> Completed:
         return run(
             [shutil.which(program) or program, "-c", self.root / "apt.conf", "-q", *words],

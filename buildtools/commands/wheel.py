@@ -7,13 +7,16 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from buildtools.commands.wheel_cells import Cell, Made, cells, make
+from buildtools.commands.pulse import Pulse
+from buildtools.commands.wheel_asked import Cell, cells, interleaved
+from buildtools.commands.wheel_cells import How, Made, make
 from buildtools.configuration import load_configuration
 from buildtools.errors import ExitCode
 from buildtools.report import Screen
 from buildtools.wheelhouse import Wheelhouse, wheelhouse_root
 
 BACKENDS = ("auto", "native", "zig", "cibuildwheel")
+PROOFS = ("full", "quick", "static")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="auto takes a wheel of the index that passes its audit, else builds with zig",
     )
     parser.add_argument("--wheelhouse", metavar="DIR", help="the store's folder")
+    parser.add_argument(
+        "--proof",
+        choices=PROOFS,
+        default="full",
+        help="how far a wheel is tried: full runs it here or under emulation, and compiles a musl"
+        " Python for that once; quick compiles nothing; static runs nothing",
+    )
     parser.add_argument("--offline", action="store_true", help="ask no index")
     parser.add_argument(
         "--jobs", metavar="N", type=int, default=os.cpu_count() or 1, help="wheels at a time"
@@ -72,12 +82,23 @@ def _make_all(
     wanted: tuple[Cell, ...], args: argparse.Namespace, screen: Screen, house: Wheelhouse
 ) -> list[Made]:
     """The cells, several at a time; a cell that cannot be had does not stop the others."""
+    how = How(backend=args.backend, offline=args.offline, proof=args.proof)
+    made: dict[str, Made] = {}
 
-    def one(cell: Cell) -> Made:
-        return make(cell, house, screen.event, backend=args.backend, offline=args.offline)
+    def one(cell: Cell) -> None:
+        made[cell.label] = make(cell, house, pulse.event, how)
+        screen.log(f"{len(made)} of {len(wanted)} cells: {_outcome(made[cell.label])}")
 
-    with ThreadPoolExecutor(max(1, args.jobs)) as pool:
-        return list(pool.map(one, wanted))
+    with Pulse(screen) as pulse, ThreadPoolExecutor(max(1, args.jobs)) as pool:
+        for future in [pool.submit(one, cell) for cell in interleaved(wanted)]:
+            future.result()
+    return [made[cell.label] for cell in wanted]
+
+
+def _outcome(made: Made) -> str:
+    """One finished cell in a line."""
+    word = made.verified or "not filled"
+    return f"{made.cell.label} {word}, {made.seconds:.0f} s"
 
 
 def _show(screen: Screen, made: list[Made]) -> None:
@@ -90,7 +111,19 @@ def _show(screen: Screen, made: list[Made]) -> None:
         )
     screen.table(("driver", "target", "wheel", "backend", "verified", "seconds"), rows)
     for one in made:
-        for note in one.notes:
-            screen.line(f"{one.cell.name} for {one.cell.target.spec}: {note}")
+        place = f"{one.cell.name} for {one.cell.target.spec}"
+        for line in _explained(one):
+            screen.line(f"{place}: {line}")
         if one.error:
-            screen.error(f"{one.cell.name} for {one.cell.target.spec}: {one.error}")
+            screen.error(f"{place}: {one.error}")
+
+
+def _explained(made: Made) -> list[str]:
+    """How far a wheel was proven, where that is not plain, and what its user should know."""
+    lines = []
+    if made.proof is not None:
+        reason = f" ({made.proof.reason})" if made.proof.reason else ""
+        lines.append(f"{made.verified}: {made.proof.how}{reason}")
+    if made.runner:
+        lines.append(f"runner: {made.runner} executes it")
+    return [*lines, *made.notes]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,64 +12,62 @@ from buildtools.acquire import (
     AcquiredWheel,
     AcquireError,
     Backend,
+    OnEvent,
     Tools,
     WheelRequest,
     build,
     fetch,
 )
-from buildtools.acquire.wheelfiles import unpack
-from buildtools.configuration import Configuration
-from buildtools.errors import BuildtoolsError, CannotLookError, UsageError
+from buildtools.commands.wheel_asked import Cell
+from buildtools.deploy.matrix import runner_job
+from buildtools.errors import BuildtoolsError
 from buildtools.findings import Severity
-from buildtools.host import (
-    Interpreter,
-    find_interpreter,
-    interpreter_facts,
-    require_supported,
-    resolve_target,
-)
+from buildtools.host import Interpreter
 from buildtools.planning import Action
-from buildtools.probes import verify
-from buildtools.recipes import PureKind, Recipe, derived_recipe, find_recipe, load_recipes
-from buildtools.targets import Target, parse_python_tag
-from buildtools.wheelhouse import Provenance, StoredWheel, Wheelhouse
+from buildtools.proving import Proof, Proven, hosted_python, prove, read_only
+from buildtools.recipes import PureKind
+from buildtools.wheelhouse import (
+    MISSING,
+    CellRecord,
+    Provenance,
+    StoredWheel,
+    Wheelhouse,
+    note_cell,
+)
 from buildtools.wheels import audit
 
 Say = Callable[[str, str, str, float | None], None]
 """``screen.event``: a name, a stage, a detail, and how far."""
 
+_VERSIONS_TRIED = 4
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One wheel that is wanted: the driver, where it must run, and the Python that builds it."""
-
-    recipe: Recipe
-    version: str | None
-    target: Target
-    python: Interpreter
-
-    @property
-    def name(self) -> str:
-        """The driver, with the version that was asked for."""
-        return f"{self.recipe.driver}=={self.version}" if self.version else self.recipe.driver
+STAGES = ("fetch", "tools", "packages", "build", "repair", "proof")
+"""What a cell goes through, in this order; :data:`OnEvent` names them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
     """What became of a cell.
 
-    ``verified`` is ``executed`` (its probe ran on the target), ``static`` (every module was read
-    against the target) or empty for a cell that could not be filled, whose ``error`` says why.
+    ``proof`` says how far it was proven; None for a cell that could not be filled, whose ``error``
+    says why. ``runner`` names the job of CI that executes it, where this machine cannot.
     """
 
     cell: Cell
     stored: StoredWheel | None = None
     backend: str = ""
     bundled: tuple[str, ...] = ()
-    verified: str = ""
+    proof: Proof | None = None
+    runner: str = ""
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     error: str = ""
+    log: Path | None = None
+
+    @property
+    def verified(self) -> str:
+        """``executed``, ``static`` or ``runner``; empty for a cell that could not be filled."""
+        return self.proof.word.value if self.proof is not None else ""
 
     def as_json(self) -> dict[str, object]:
         """One entry of ``wheels``, as the contract has it, or of ``failed``."""
@@ -79,7 +76,7 @@ class Made:
             "version": self.stored.version if self.stored else self.cell.version,
             "target": self.cell.target.spec,
         }
-        if self.stored is None:
+        if self.stored is None or self.proof is None:
             return {**body, "error": self.error, "seconds": round(self.seconds, 3)}
         return {
             **body,
@@ -89,134 +86,199 @@ class Made:
             "backend": self.backend,
             "bundled": list(self.bundled),
             "verified": self.verified,
+            "proof": {
+                "how": self.proof.how,
+                "place": self.proof.place,
+                "checks": self.proof.checks,
+                "reason": self.proof.reason,
+            },
+            "runner": self.runner,
+            "log": str(self.stored.log) if self.stored.log.is_file() else None,
             "seconds": round(self.seconds, 3),
             "notes": list(self.notes),
         }
 
-
-def cells(
-    drivers: Sequence[str],
-    targets: Sequence[str],
-    pythons: Sequence[str],
-    configuration: Configuration,
-) -> tuple[Cell, ...]:
-    """Every combination that was asked for; raises :class:`UsageError` for what cannot be."""
-    recipes = load_recipes()
-    wanted = []
-    for word in drivers:
-        name, _, version = word.partition("==")
-        recipe = find_recipe(recipes, name) or derived_recipe(name, imports=(), native=())
-        if recipe.distribution is None:
-            raise UsageError(
-                f"{name} belongs to the standard library",
-                why="there is no wheel of it",
-                next_step="ask for pysqlite3, the same module as a distribution",
-            )
-        for python in _interpreters(pythons):
-            for text in targets or ["host"]:
-                target = resolve_target(text, configuration.named, python)
-                if target.python and target.python.abi != python.abi.abi:
-                    other = _interpreter_of(target.python.abi)
-                    cell = Cell(recipe=recipe, version=version or None, target=target, python=other)
-                else:
-                    cell = Cell(
-                        recipe=recipe, version=version or None, target=target, python=python
-                    )
-                if cell not in wanted:
-                    wanted.append(cell)
-    return tuple(wanted)
+    def record(self) -> CellRecord:
+        """The same for the store and its page."""
+        target = self.cell.target
+        return CellRecord(
+            driver=self.cell.recipe.driver,
+            target=replace(target, python=None).spec,
+            python=target.python.abi if target.python else "",
+            state=self.verified or MISSING,
+            version=self.stored.version if self.stored else self.cell.version or "",
+            how=self.proof.how if self.proof else "",
+            reason=self.proof.reason if self.proof else " ".join(self.error.split()),
+            runner=self.runner,
+            sha256=self.stored.sha256 if self.stored else "",
+            filename=self.stored.path.name if self.stored else "",
+            backend=self.backend,
+            bundled=self.bundled,
+            notes=self.notes,
+            seconds=round(self.seconds, 1),
+        )
 
 
-def _interpreters(words: Sequence[str]) -> list[Interpreter]:
-    if not words:
-        return [interpreter_facts()]
-    return [
-        interpreter_facts(word)
-        if "/" in word or not word.startswith("cp")
-        else _interpreter_of(word)
-        for word in words
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """How cells are made: the way to build, whether the index may be asked, how far to prove.
+
+    ``proof`` is ``full``, ``quick`` (nothing is compiled for it) or ``static`` (nothing is run).
+    """
+
+    backend: str = "auto"
+    offline: bool = False
+    proof: str = "full"
+    cache: Path | None = None
 
 
-def _interpreter_of(tag: str) -> Interpreter:
-    """The machine's interpreter with that ABI: a build backend must run in the very Python."""
-    abi = parse_python_tag(tag)
-    own = interpreter_facts()
-    if own.abi.abi == abi.abi:
-        return own
-    name = f"python{abi.version}{'t' if abi.free_threaded else ''}"
-    try:
-        found = interpreter_facts(find_interpreter(name))
-    except CannotLookError as error:
-        raise UsageError(
-            f"there is no {tag} on this machine to build with",
-            why=f"no command {name} is on PATH",
-            next_step=f"put a Python {abi.version} on PATH, or name one with --python PATH",
-        ) from error
-    require_supported(found)
-    return found
-
-
-def make(
-    cell: Cell, house: Wheelhouse, say: Say, *, backend: str = "auto", offline: bool = False
-) -> Made:
-    """Fill one cell; what goes wrong is in the result."""
+def make(cell: Cell, house: Wheelhouse, say: Say, how: How) -> Made:
+    """Fill one cell and write down what became of it; what goes wrong is in the result."""
     started = time.monotonic()
-    label = f"{cell.name} {cell.target.spec}"
-
-    def on_event(stage: str, detail: str, fraction: float | None) -> None:
-        say(label, stage, detail, fraction)
-
-    tools = Tools(python=cell.python, offline=offline, on_event=on_event)
+    made = _made(cell, house, say, how)
+    made = replace(made, seconds=time.monotonic() - started)
     try:
-        acquired = _acquire(cell, tools, backend, offline=offline)
-        _refuse_unfit(acquired, cell)
-        verified = _prove(acquired, cell)
-        stored = house.add(acquired.path, _provenance(acquired, cell, verified))
+        note_cell(house.root, made.record(), log=made.log)
+    except BuildtoolsError as error:
+        if made.error:
+            return made
+        return replace(made, notes=(*made.notes, str(error)))
+    return made
+
+
+def _made(cell: Cell, house: Wheelhouse, say: Say, how: How) -> Made:
+    label = cell.label
+    tell = _teller(label, say)
+    try:
+        tools = _tools(cell.python, how, tell)
+        python = cell.python or hosted_python(tools, cell.abi)
+        work = _Work(cell=cell, python=python, how=how, tools=_tools(python, how, tell))
+        acquired, proof = work.wheel()
+        stored = house.add(acquired.path, _provenance(acquired, cell, proof), log=acquired.log)
+        if proof.word is Proven.EXECUTED:
+            house.note_proven(stored, proof.place)
     except BuildtoolsError as error:
         say(label, "failed", error.what, None)
-        return Made(cell=cell, seconds=time.monotonic() - started, error=str(error))
-    say(label, "done", stored.path.name, 1.0)
+        return Made(cell=cell, error=str(error), log=getattr(error, "log", None))
+    say(label, proof.word.value, f"{stored.path.name}, {proof.how}", 1.0)
     return Made(
         cell=cell,
         stored=stored,
         backend=acquired.backend,
         bundled=acquired.bundled,
-        verified=verified,
-        seconds=time.monotonic() - started,
+        proof=proof,
+        runner="" if proof.word is Proven.EXECUTED else runner_job(cell.target),
         notes=acquired.notes,
     )
 
 
-def _acquire(cell: Cell, tools: Tools, backend: str, *, offline: bool) -> AcquiredWheel:
-    """The wheel: of the index when ``auto`` finds one that fits, else built."""
-    request = WheelRequest(
-        distribution=cell.recipe.distribution or cell.recipe.driver,
-        version=cell.version,
-        target=cell.target,
-        python=cell.python,
-        offline=offline,
-    )
-    if backend != "auto":
-        return build(request, cell.recipe, tools, backend=Backend(backend))
-    why = ""
-    try:
-        fetched = fetch(request, tools, recipe=cell.recipe)
-        why = objections(fetched.path, cell)
-        if not why:
-            return fetched
-    except AcquireError as error:
-        why = error.why or error.what
-    if cell.recipe.pure is PureKind.ALWAYS:
-        raise AcquireError(f"{cell.name} has no wheel", where=cell.target.spec, why=why)
-    tools.on_event(Action.BUILD, f"zig, since the index has none that fits: {why}", None)
-    return build(request, cell.recipe, tools, backend=Backend.ZIG)
+def _tools(python: Interpreter | None, how: How, tell: OnEvent) -> Tools:
+    given = {} if how.cache is None else {"cache": how.cache}
+    return Tools(python=python, offline=how.offline, on_event=tell, **given)
+
+
+def _teller(label: str, say: Say) -> OnEvent:
+    """Progress of one cell: how far it is follows from its stage, which only ever advances."""
+    furthest = 0.0
+
+    def tell(stage: str, detail: str, fraction: float | None) -> None:
+        nonlocal furthest
+        if stage in STAGES:
+            at = (STAGES.index(stage) + (fraction or 0.0)) / len(STAGES)
+            furthest = max(furthest, at)
+        say(label, stage, detail, furthest)
+
+    return tell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """One cell in the making."""
+
+    cell: Cell
+    python: Interpreter
+    how: How
+    tools: Tools
+
+    def wheel(self) -> tuple[AcquiredWheel, Proof]:
+        """The wheel with its proof; raises :class:`AcquireError`.
+
+        A version of the index that does not work there makes way for the one before it, unless one
+        was asked for: newest is not a version that anybody chose.
+        """
+        bound = ""
+        notes: list[str] = []
+        for _ in range(_VERSIONS_TRIED):
+            acquired = self._acquire(bound)
+            why = objections(acquired.path, self.cell)
+            if why:
+                raise AcquireError(
+                    "the wheel that was made is refused",
+                    where=acquired.path.name,
+                    why=why,
+                    log=acquired.log,
+                )
+            try:
+                return replace(acquired, notes=(*notes, *acquired.notes)), self._prove(acquired)
+            except AcquireError as error:
+                if self.cell.version or acquired.backend is not Backend.INDEX:
+                    error.log = error.log or acquired.log
+                    raise
+                notes.append(f"{acquired.version} does not work there: {error.why}")
+                bound = f"<{acquired.version}"
+        raise AcquireError(
+            f"none of the {_VERSIONS_TRIED} newest versions on the index works there",
+            where=self.cell.label,
+            why="; ".join(notes),
+            next_step="name a version, such as "
+            f"{self.cell.recipe.driver}==X, or build it with --backend zig",
+        )
+
+    def _request(self, bound: str) -> WheelRequest:
+        recipe = self.cell.recipe
+        return WheelRequest(
+            distribution=recipe.distribution or recipe.driver,
+            version=self.cell.version,
+            specifier=",".join(filter(None, (recipe.versions, bound))) if bound else "",
+            target=self.cell.target,
+            python=self.python,
+            offline=self.how.offline,
+        )
+
+    def _acquire(self, bound: str) -> AcquiredWheel:
+        """The wheel: of the index when ``auto`` finds one that fits, else built."""
+        cell, request = self.cell, self._request(bound)
+        if self.how.backend != "auto":
+            return build(request, cell.recipe, self.tools, backend=Backend(self.how.backend))
+        try:
+            fetched = fetch(request, self.tools, recipe=cell.recipe)
+            why = objections(fetched.path, cell)
+            if not why:
+                return fetched
+        except AcquireError as error:
+            why = error.why or error.what
+        if cell.recipe.pure is PureKind.ALWAYS:
+            raise AcquireError(f"{cell.name} has no wheel", where=cell.target.spec, why=why)
+        said = f"zig, since the index has none that fits: {why}"
+        self.tools.on_event(Action.BUILD, said, None)
+        return build(request, cell.recipe, self.tools, backend=Backend.ZIG)
+
+    def _prove(self, acquired: AcquiredWheel) -> Proof:
+        if self.how.proof == "static":
+            return read_only("running it was not asked for")
+        return prove(
+            acquired.path,
+            self.cell.recipe,
+            self.cell.target,
+            self.python,
+            self.tools,
+            compiling=self.how.proof == "full",
+        )
 
 
 def objections(wheel: Path, cell: Cell) -> str:
     """What a wheel's audit against the target says against it; empty when nothing does."""
-    target = cell.target if cell.target.python else cell.target.with_python(cell.python.abi)
-    findings = audit(wheel, target, cell.recipe)
+    findings = audit(wheel, cell.target, cell.recipe)
     return "; ".join(
         f"{finding.cause}: {finding.evidence}"
         for finding in findings
@@ -224,41 +286,14 @@ def objections(wheel: Path, cell: Cell) -> str:
     )
 
 
-def _refuse_unfit(acquired: AcquiredWheel, cell: Cell) -> None:
-    why = objections(acquired.path, cell)
-    if why:
-        raise AcquireError("the wheel that was made is refused", where=acquired.path.name, why=why)
-
-
-def _prove(acquired: AcquiredWheel, cell: Cell) -> str:
-    """Run the driver's probe where this machine is the target's kind; else the audit stands."""
-    home = cell.python.target
-    floor = cell.target.libc.version if cell.target.libc else None
-    own = home.libc.version if home.libc else None
-    if cell.target.same_machine != home.same_machine or (floor and own and floor > own):
-        return "static"
-    with tempfile.TemporaryDirectory(prefix="buildtools-wheel-") as name:
-        unpack(acquired.path, Path(name))
-        verdict = verify(cell.recipe, cell.python, path=Path(name))
-    if not verdict.ok:
-        raise AcquireError(
-            "the wheel that was made does not work",
-            where=acquired.path.name,
-            why=verdict.reason or verdict.status.value,
-        )
-    return "executed"
-
-
-def _provenance(acquired: AcquiredWheel, cell: Cell, verified: str) -> Provenance:
-    provenance = Provenance(
+def _provenance(acquired: AcquiredWheel, cell: Cell, proof: Proof) -> Provenance:
+    return Provenance(
         driver=cell.recipe.driver,
         target=cell.target.spec,
-        python=cell.python.abi.abi,
+        python=cell.abi.abi,
         backend=acquired.backend.value,
         source=acquired.source,
         tool=__version__,
         bundled=acquired.bundled,
+        proven=(proof.place,) if proof.word is Proven.EXECUTED else (),
     )
-    if verified != "executed":
-        return provenance
-    return replace(provenance, proven=(cell.python.target.spec,))

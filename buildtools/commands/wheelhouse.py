@@ -10,12 +10,19 @@ from buildtools.configuration import load_configuration
 from buildtools.errors import ExitCode, UsageError
 from buildtools.findings import Severity
 from buildtools.report import Screen
-from buildtools.wheelhouse import Provenance, Wheelhouse, wheelhouse_root
+from buildtools.wheelhouse import (
+    Provenance,
+    StoredWheel,
+    Wheelhouse,
+    merge_cells,
+    wheelhouse_root,
+)
 from buildtools.wheels import parse_wheel_name
 
 ACTIONS = {
     "list": "the wheels, with where they came from and where they were proven",
-    "add": "take wheels in, audited first",
+    "add": "take wheels in, or all of another wheelhouse, audited first",
+    "prove": "try every wheel that this machine can run, and write that down",
     "index": "write the simple index, for pip, uv and pip-tools",
     "gc": "remove what killed runs left behind and all but the newest versions",
     "check": "hash every wheel again and hold it against its own words",
@@ -29,7 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=tuple(ACTIONS),
         help=" · ".join(f"{name}: {what}" for name, what in ACTIONS.items()),
     )
-    parser.add_argument("wheels", metavar="WHEEL", nargs="*", type=Path, help="add: files")
+    parser.add_argument(
+        "wheels", metavar="WHEEL", nargs="*", type=Path, help="add: files, or a wheelhouse's folder"
+    )
+    parser.add_argument(
+        "--runner", metavar="JOB", default="", help="prove: the job of CI that this is run by"
+    )
     parser.add_argument("--wheelhouse", metavar="DIR", help="the store's folder")
     parser.add_argument(
         "--keep", metavar="N", type=int, default=2, help="gc: versions to keep of each (default 2)"
@@ -45,6 +57,8 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
             return _list(house, screen)
         case "add":
             return _add(house, screen, args.wheels)
+        case "prove":
+            return _prove(house, screen, args.runner)
         case "index":
             return _index(house, screen)
         case "gc":
@@ -97,8 +111,11 @@ def _list(house: Wheelhouse, screen: Screen) -> ExitCode:
 def _add(house: Wheelhouse, screen: Screen, wheels: list[Path]) -> ExitCode:
     if not wheels:
         raise UsageError("add needs wheels", next_step="name their files behind it")
-    added = []
+    added: list[StoredWheel] = []
     for wheel in wheels:
+        if wheel.is_dir():
+            added += _add_all(house, Wheelhouse(wheel))
+            continue
         provenance = Provenance(
             driver=parse_wheel_name(wheel.name).distribution,
             target="",
@@ -117,6 +134,49 @@ def _add(house: Wheelhouse, screen: Screen, wheels: list[Path]) -> ExitCode:
         for one in added:
             screen.line(f"{one.path.name}: {one.sha256}")
     return ExitCode.OK
+
+
+def _add_all(house: Wheelhouse, other: Wheelhouse) -> list[StoredWheel]:
+    """Another wheelhouse's wheels with what is known of them, and its cells."""
+    added = []
+    for stored in other.wheels():
+        mine = house.add(stored.path, stored.provenance, log=stored.log)
+        for place in stored.provenance.proven:
+            house.note_proven(mine, place)
+        added.append(mine)
+    if not added:
+        raise UsageError("there is no wheel in this folder", where=str(other.root))
+    merge_cells(house.root, other.root)
+    return added
+
+
+def _prove(house: Wheelhouse, screen: Screen, runner: str) -> ExitCode:
+    from buildtools.commands.wheelhouse_prove import prove_all
+
+    tried = prove_all(house, screen, runner=runner)
+    if screen.as_json:
+        screen.document(
+            "wheelhouse",
+            {
+                "action": "prove",
+                "root": str(house.root),
+                "tried": [one.as_json() for one in tried],
+            },
+        )
+    else:
+        rows = [
+            (
+                one.record.driver,
+                f"{one.record.target}/{one.record.python}",
+                "failed" if one.error else one.record.state,
+                one.error or one.record.how,
+            )
+            for one in tried
+        ]
+        screen.table(
+            ("driver", "target", "verified", "how"), rows, title=f"{len(rows)} cells tried"
+        )
+    return ExitCode.NO if any(one.error for one in tried) else ExitCode.OK
 
 
 def _index(house: Wheelhouse, screen: Screen) -> ExitCode:

@@ -9,7 +9,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from buildtools.errors import UsageError
-from buildtools.targets import PythonAbi, Target, build_identifier
+from buildtools.targets import (
+    LibCFamily,
+    OperatingSystem,
+    PythonAbi,
+    Target,
+    build_identifier,
+)
 
 
 class RunnerState(StrEnum):
@@ -96,6 +102,25 @@ def runner_for(
             f"{label} cannot run {machine}", why=why, next_step=f"use one of {', '.join(good)}"
         )
     return runner
+
+
+WORKFLOW = ".github/workflows/architectures.yml"
+
+
+def runner_job(target: Target) -> str:
+    """The job of this project's workflow that executes a wheel of this target; empty for none.
+
+    Wheels for macOS are made on Linux and run by the job ``prove`` on a Mac; those of a Linux with
+    glibc are made and run by ``drivers``. There is no hosted runner with musl.
+    """
+    if target.libc is not None and target.libc.family is LibCFamily.MUSL:
+        return ""
+    try:
+        runner = runner_for(target, load_runners())
+    except UsageError:
+        return ""
+    job = "prove" if target.os is OperatingSystem.DARWIN else "drivers"
+    return f"{job} on {runner.label} in {WORKFLOW}"
 
 
 def build_matrix(

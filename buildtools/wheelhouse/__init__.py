@@ -7,14 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from buildtools.configuration import Configuration
+from buildtools.wheelhouse.cells import MISSING, CellRecord, merge_cells, note_cell, read_cells
 from buildtools.wheelhouse.provenance import Provenance
 from buildtools.wheelhouse.store import Collected, StoredWheel, Wheelhouse
 
 __all__ = [
+    "MISSING",
+    "CellRecord",
     "Collected",
     "Provenance",
     "StoredWheel",
     "Wheelhouse",
+    "merge_cells",
+    "note_cell",
+    "read_cells",
     "wheelhouse_root",
 ]
 

@@ -57,6 +57,11 @@ class StoredWheel:
         return self.path.with_name(f"{self.path.name}.metadata")
 
     @property
+    def log(self) -> Path:
+        """The log of its build, which a fetched wheel has none of."""
+        return self.path.with_suffix(".log")
+
+    @property
     def provenance(self) -> Provenance:
         """Where it came from; :data:`UNKNOWN` when the document is lost or damaged."""
         try:
@@ -84,11 +89,12 @@ class Wheelhouse:
         found = [stored for folder in self._folders() if (stored := _stored(folder)) is not None]
         return tuple(sorted(found, key=lambda stored: stored.path.name))
 
-    def add(self, wheel: Path, provenance: Provenance) -> StoredWheel:
+    def add(self, wheel: Path, provenance: Provenance, *, log: Path | None = None) -> StoredWheel:
         """Take a wheel in, by content: one that is there already is left as it is.
 
-        It is held against its own words first: raises :class:`WheelInvalidError` for one that lies
-        about itself, :class:`CannotLookError` when the store cannot be written.
+        ``log`` is kept beside it. It is held against its own words first: raises
+        :class:`WheelInvalidError` for one that lies about itself, :class:`CannotLookError` when the
+        store cannot be written.
         """
         with OpenWheel(wheel) as opened:
             _refuse_liars(audit_open(opened, None), wheel)
@@ -99,7 +105,7 @@ class Wheelhouse:
             return known
         try:
             with self._held(exclusive=False):
-                self._put(wheel, described.metadata, described.sha256, provenance)
+                self._put(wheel, described.metadata, described.sha256, provenance, log)
         except OSError as error:
             raise CannotLookError(
                 "the wheel could not be stored",
@@ -112,10 +118,10 @@ class Wheelhouse:
             raise CannotLookError("the wheel was stored and is gone", where=str(place))
         return stored
 
-    def note_proven(self, stored: StoredWheel, target: Target) -> None:
+    def note_proven(self, stored: StoredWheel, target: Target | str) -> None:
         """Write down that a probe of this wheel passed on a target; a read-only store is let be."""
         known = stored.provenance
-        proven = known.proven_on(target.spec)
+        proven = known.proven_on(target if isinstance(target, str) else target.spec)
         if proven != known and os.access(stored.path.parent, os.W_OK):
             write_whole(stored.path.parent / PROVENANCE, proven.document())
 
@@ -217,7 +223,14 @@ class Wheelhouse:
                 )
         return tuple(found)
 
-    def _put(self, wheel: Path, metadata: bytes, sha256: str, provenance: Provenance) -> None:
+    def _put(
+        self,
+        wheel: Path,
+        metadata: bytes,
+        sha256: str,
+        provenance: Provenance,
+        log: Path | None,
+    ) -> None:
         partial = self.root / "tmp" / f"{os.getpid()}-{secrets.token_hex(6)}"
         partial.mkdir(parents=True)
         try:
@@ -226,6 +239,8 @@ class Wheelhouse:
             if read_wheel(copy).sha256 != sha256:
                 raise WheelInvalidError("the wheel changed while it was read", where=str(wheel))
             write_lasting(partial / f"{wheel.name}.metadata", metadata)
+            if log is not None and log.is_file():
+                write_lasting(copy.with_suffix(".log"), log.read_bytes())
             stamped = provenance if provenance.created else _now(provenance)
             write_lasting(partial / PROVENANCE, stamped.document())
             place = self._place(sha256)

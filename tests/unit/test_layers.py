@@ -15,7 +15,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
     4: ("host", "archives", "configuration", "writing"),
     5: ("environment", "loader", "wheels"),
     6: ("doctor", "probes", "acquire", "install", "stamps", "wheelhouse"),
-    7: ("rebuild", "explain"),
+    7: ("rebuild", "explain", "proving"),
     8: ("deploy", "stack"),
     9: ("report", "cli", "commands", "__main__", "__init__"),
 }

@@ -2,9 +2,11 @@
 
 import io
 import json
+import time
 
 import pytest
 
+from buildtools.commands.pulse import Pulse
 from buildtools.report import Screen
 
 
@@ -74,3 +76,17 @@ def test_on_a_terminal_progress_is_live(monkeypatch: pytest.MonkeyPatch) -> None
         screen.log("a line in between")
     assert "[not markup]" in err.getvalue()
     assert "a line in between" in err.getvalue()
+
+
+def test_a_job_that_is_silent_for_long_is_heard_of_again() -> None:
+    err = io.StringIO()
+    with Pulse(Screen(out=io.StringIO(), err=err), quiet_seconds=0.02) as pulse:
+        pulse.event("apsw", "build", "sqlite3.c")
+        pulse.event("mysqlclient", "build", "mysql.c")
+        pulse.event("mysqlclient", "executed", "in place")
+        deadline = time.monotonic() + 20
+        while "sqlite3.c (" not in err.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+    lines = err.getvalue().splitlines()
+    assert any(line.endswith("apsw: build: sqlite3.c (0 s)") for line in lines), lines
+    assert not any("mysql.c (" in line for line in lines)

@@ -11,7 +11,8 @@ import jsonschema
 import pytest
 
 from buildtools.cli import run_command_line
-from buildtools.commands.wheel_cells import Cell, Made, cells
+from buildtools.commands.wheel_asked import Cell, cells, interleaved
+from buildtools.commands.wheel_cells import Made
 from buildtools.configuration import load_configuration
 from buildtools.errors import ExitCode, UsageError
 from buildtools.report import Screen
@@ -49,6 +50,21 @@ def test_every_combination_is_a_cell_once(tmp_path: Path) -> None:
         ("apsw", "x86_64"),
     ]
     assert found[0].target.python is not None
+
+
+def test_a_python_that_is_not_here_is_a_cell_all_the_same(tmp_path: Path) -> None:
+    (found,) = cells(["apsw"], ["linux/aarch64/cp315"], [], load_configuration(tmp_path))
+    assert found.python is None
+    assert found.abi.abi == "cp315"
+    assert found.abi.ext_suffixes[0] == ".cpython-315-aarch64-linux-gnu.so"
+
+
+def test_cells_of_one_target_are_kept_apart(tmp_path: Path) -> None:
+    targets = ["linux/aarch64", "linux/x86_64/musl"]
+    wanted = cells(["apsw", "pysqlite3"], targets, [], load_configuration(tmp_path))
+    assert [one.target.arch for one in wanted] == ["aarch64", "x86_64"] * 2
+    two = (wanted[0], wanted[2], wanted[1], wanted[3])
+    assert [one.target.arch for one in interleaved(two)] == ["aarch64", "x86_64"] * 2
 
 
 def test_a_name_that_pip_would_take_for_an_option_is_refused(tmp_path: Path) -> None:

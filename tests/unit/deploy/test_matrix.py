@@ -4,13 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from buildtools.cli import run_command_line
 from buildtools.deploy.matrix import (
+    WORKFLOW,
     RunnerState,
     build_matrix,
     load_runners,
     runner_for,
+    runner_job,
 )
 from buildtools.errors import ExitCode, UsageError
 from buildtools.targets import parse_python_tag, parse_target
@@ -84,3 +87,17 @@ def test_outside_a_workflow_the_output_is_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("GITHUB_OUTPUT", raising=False)
     words = ["matrix", "--target", "linux/aarch64", "--github-output"]
     assert run_command_line(words) == ExitCode.USAGE
+
+
+def test_the_job_that_executes_a_target_is_named_and_is_in_the_workflow() -> None:
+    workflow = Path(__file__).parents[3] / WORKFLOW
+    jobs = yaml.safe_load(workflow.read_text())["jobs"]
+    for spec, job, label in (
+        ("darwin/arm64", "prove", "macos-26"),
+        ("darwin/x86_64", "prove", "macos-26-intel"),
+        ("linux/aarch64", "drivers", "ubuntu-24.04-arm"),
+    ):
+        assert runner_job(parse_target(spec, {})) == f"{job} on {label} in {WORKFLOW}"
+        assert job in jobs
+    assert runner_job(parse_target("linux/aarch64/musl", {})) == ""
+    assert runner_job(parse_target("linux/s390x", {})) == ""

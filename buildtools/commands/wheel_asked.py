@@ -1,0 +1,146 @@
+"""The cells that ``wheel`` was asked for: every driver, target and Python, or why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from buildtools.configuration import Configuration
+from buildtools.errors import UsageError
+from buildtools.host import (
+    OLDEST_PYTHON,
+    Interpreter,
+    interpreter_facts,
+    interpreter_of,
+    require_supported,
+)
+from buildtools.recipes import Recipe, derived_recipe, find_recipe, load_recipes
+from buildtools.targets import (
+    PythonAbi,
+    Target,
+    Version,
+    extension_suffixes,
+    parse_python_tag,
+    parse_target,
+)
+
+NEWEST_PYTHON = Version(major=3, minor=15)
+"""The newest CPython that this release knows the file suffixes and tags of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One wheel that is wanted: the driver, and where it must run, its Python included.
+
+    ``python`` is this machine's interpreter with that ABI, which runs the build backend; None when
+    there is none here and one has to be unpacked.
+    """
+
+    recipe: Recipe
+    version: str | None
+    target: Target
+    python: Interpreter | None
+
+    @property
+    def name(self) -> str:
+        """The driver, with the version that was asked for."""
+        return f"{self.recipe.driver}=={self.version}" if self.version else self.recipe.driver
+
+    @property
+    def label(self) -> str:
+        """The cell in one line, for progress."""
+        return f"{self.name} {self.target.spec}"
+
+    @property
+    def abi(self) -> PythonAbi:
+        """The Python ABI that the wheel is for."""
+        if self.target.python is None:  # pragma: no cover - cells() always sets it
+            raise AssertionError(self.target)
+        return self.target.python
+
+
+def cells(
+    drivers: Sequence[str],
+    targets: Sequence[str],
+    pythons: Sequence[str],
+    configuration: Configuration,
+) -> tuple[Cell, ...]:
+    """Every combination that was asked for, once, in an order that keeps several hands busy.
+
+    Raises :class:`UsageError` for what cannot be.
+    """
+    recipes = load_recipes()
+    wanted: dict[tuple[str, str], list[Cell]] = {}
+    places = list(_places(targets or ["host"], pythons, configuration))
+    for word in drivers:
+        name, _, version = word.partition("==")
+        recipe = find_recipe(recipes, name) or derived_recipe(name, imports=(), native=())
+        if recipe.distribution is None:
+            raise UsageError(
+                f"{name} belongs to the standard library",
+                why="there is no wheel of it",
+                next_step="ask for pysqlite3, the same module as a distribution",
+            )
+        for target, python in places:
+            cell = Cell(recipe=recipe, version=version or None, target=target, python=python)
+            among = wanted.setdefault((cell.name, target.spec), [])
+            if not among:
+                among.append(cell)
+    return tuple(cell for among in wanted.values() for cell in among)
+
+
+def interleaved(wanted: Sequence[Cell]) -> tuple[Cell, ...]:
+    """The cells with those of one target apart: what they share is made once, and waited for."""
+    queues: dict[tuple[str, str, str], list[Cell]] = {}
+    for cell in wanted:
+        queues.setdefault(cell.target.same_machine, []).append(cell)
+    ordered: list[Cell] = []
+    while any(queues.values()):
+        ordered += [queue.pop(0) for queue in queues.values() if queue]
+    return tuple(ordered)
+
+
+def _places(
+    targets: Sequence[str], pythons: Sequence[str], configuration: Configuration
+) -> Iterator[tuple[Target, Interpreter | None]]:
+    """Every target with every Python; one that names its own Python has that one only."""
+    own = interpreter_facts()
+    asked = [_asked(word) for word in pythons] or [(own.abi, own)]
+    for text in targets:
+        place = own.target if text == "host" else parse_target(text, configuration.named)
+        bare = replace(place, python=None)
+        if place.python is not None and text != "host":
+            yield place, _here(place.python)
+            continue
+        for python, interpreter in asked:
+            yield _with_python(bare, python, own), interpreter
+
+
+def _with_python(place: Target, python: PythonAbi, own: Interpreter) -> Target:
+    """The place with a Python, and the suffixes that this Python imports there."""
+    if place.same_machine == own.target.same_machine and python.ext_suffixes:
+        return place.with_python(python)
+    bare = replace(python, ext_suffixes=())
+    return place.with_python(replace(bare, ext_suffixes=extension_suffixes(place, bare)))
+
+
+def _asked(word: str) -> tuple[PythonAbi, Interpreter | None]:
+    """A Python by tag or by its path."""
+    if "/" not in word and word.startswith("cp"):
+        python = parse_python_tag(word)
+        interpreter = _here(python)
+        return (interpreter.abi if interpreter else python), interpreter
+    interpreter = interpreter_facts(word)
+    require_supported(interpreter)
+    return interpreter.abi, interpreter
+
+
+def _here(python: PythonAbi) -> Interpreter | None:
+    """This machine's interpreter with that ABI, if it has one; refuses what no CPython is."""
+    if not OLDEST_PYTHON <= python.version <= NEWEST_PYTHON:
+        raise UsageError(
+            f"{python.abi} is no Python that wheels are built for",
+            why=f"CPython {OLDEST_PYTHON} to {NEWEST_PYTHON} are",
+            next_step="write it as cp312, or cp313t for a free-threaded build",
+        )
+    return interpreter_of(python)
