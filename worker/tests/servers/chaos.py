@@ -26,6 +26,19 @@ class Dose:
     stalls: int = 4
     commits: int = 5
 
+    @property
+    def actions(self) -> int:
+        """How many things happen in all."""
+        return (
+            self.workers
+            + self.mariadb
+            + self.kafka
+            + self.redis
+            + self.cuts
+            + self.stalls
+            + self.commits
+        )
+
 
 @dataclass(slots=True)
 class Chaos:
