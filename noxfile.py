@@ -17,6 +17,8 @@ nox.needs_version = ">=2025.2"
 ROOT = Path(__file__).parent
 GROUPS = nox.project.load_toml("pyproject.toml")["dependency-groups"]
 WORKER = ROOT / "worker"
+WORKER_LINES = ("worker", "kafkajs", "connect", "bare", "mixed", "sqlite", "flat")
+"""What the worker's bench measures, and all of it."""
 WORKER_GROUPS = nox.project.load_toml("worker/pyproject.toml")["dependency-groups"]
 
 
@@ -105,9 +107,19 @@ def worker(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Print each speed as a ratio against its peer, measured in the same run."""
-    session.install("-e", ".", *GROUPS["test"], *GROUPS["oracles"])
-    session.run("python", "-m", "benchmarks.run", *session.posargs)
+    """Print each speed as a ratio against its peer, measured in the same run.
+
+    ``-- doctor`` or ``-- worker`` or ``-- connect``: only these; see both ``benchmarks/run.py``.
+    """
+    mine = [word for word in session.posargs if word in WORKER_LINES]
+    others = [word for word in session.posargs if word not in WORKER_LINES]
+    if others or not mine:
+        session.install("-e", ".", *GROUPS["test"], *GROUPS["oracles"])
+        session.run("python", "-m", "benchmarks.run", *others)
+    if mine or not others:
+        session.install("-e", "worker", *WORKER_GROUPS["test"])
+        lines = [] if "worker" in mine else mine
+        session.run("python", str(WORKER / "benchmarks" / "run.py"), *lines)
 
 
 def _environment(session: nox.Session) -> list[str]:

@@ -12,7 +12,7 @@ import binascii
 import math
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any
@@ -266,3 +266,34 @@ def unique_id(value: Any) -> Stored:
         return uuid.UUID(value).hex
     except ValueError as error:
         raise ValueInvalid("wrong-type", "is no UUID") from error
+
+
+def _identifiers(values: Sequence[Any]) -> Sequence[Stored]:
+    if set(map(type, values)) == {int} and min(values) >= -(1 << 63) and max(values) < 1 << 63:
+        return values
+    return list(map(identifier, values))
+
+
+def _identifier_texts(values: Sequence[Any]) -> Sequence[Stored]:
+    return list(map(str, _identifiers(values)))
+
+
+def _booleans(values: Sequence[Any]) -> Sequence[Stored]:
+    return list(map(int if set(map(type, values)) == {bool} else boolean, values))
+
+
+_WHOLE: dict[Convert, Callable[[Sequence[Any]], Sequence[Stored]]] = {
+    identifier: _identifiers,
+    identifier_text: _identifier_texts,
+    boolean: _booleans,
+}
+
+
+def convert_all(convert: Convert, values: Sequence[Any]) -> Sequence[Stored]:
+    """One column's values over many rows, none of them null; as ``convert`` would, one by one.
+
+    Where the values of a column are mostly alike they are looked at once, together. Raises
+    :class:`ValueInvalid` when one of them does not fit.
+    """
+    whole = _WHOLE.get(convert)
+    return whole(values) if whole is not None else list(map(convert, values))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec.structs import astuple
 
-from database_consumer.entities.coercion import Convert, Stored, ValueInvalid
+from database_consumer.entities.coercion import Convert, Stored, ValueInvalid, convert_all
 from database_consumer.operations import OperationInvalid
 
 VERSION_COLUMN = "row_version"
@@ -271,6 +271,43 @@ class QuickRows:
         except (ValueError, ArithmeticError, RecursionError, ValueInvalid):
             return None
         return tuple(row)
+
+    def read_columns(
+        self, data: Sequence[msgspec.Raw]
+    ) -> tuple[list[int], list[Sequence[Any]]] | None:
+        """The rows of many at once, column by column, and the places of those left out.
+
+        Gives the same as :meth:`read` for each. None: one of the values must be looked at by
+        itself, so :meth:`read` has to be asked for each.
+        """
+        decode = (self._decoder or self._prepare()).decode
+        rows: list[tuple[Any, ...]] = []
+        others: list[int] = []
+        for place, one in enumerate(data):
+            try:
+                rows.append(astuple(decode(one)))
+            except (ValueError, ArithmeticError, RecursionError):
+                others.append(place)
+        if not rows:
+            return others, []
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+        try:
+            for place, convert, nullable in self._converts:
+                columns[place] = _converted(columns[place], convert, nullable=nullable)
+        except (ValueError, ArithmeticError, RecursionError, ValueInvalid):
+            return None
+        return others, columns
+
+
+def _converted(values: Sequence[Any], convert: Convert, *, nullable: bool) -> Sequence[Any]:
+    nulls = values.count(None)
+    if nulls == len(values) and nullable:
+        return values
+    if not nulls and DEFAULT not in values:
+        return convert_all(convert, values)
+    if nulls and not nullable:
+        raise ValueInvalid("not-null", "must not be null")
+    return [one if one is None or one is DEFAULT else convert(one) for one in values]
 
 
 def _folded(value: str) -> str:

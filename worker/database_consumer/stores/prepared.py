@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from functools import partial
 from hashlib import blake2b
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -25,7 +27,8 @@ NO_FINGERPRINT = bytes(16)
 """Of an operation without an id of its own: where it stands says what it is."""
 
 _CREATE = ChangeKind.CREATE
-_change = Change._make
+_new_change = partial(tuple.__new__, Change)
+"""`Change._make` without its check of the length."""
 
 
 class Item:
@@ -161,6 +164,76 @@ _encode = msgspec.json.Encoder(order="deterministic", decimal_format="number").e
 _USUAL_ID = MAX_OPERATION_ID // 4
 
 
+class _Creates:
+    """The usual CREATEs of one entity in a batch, on their way to be read together."""
+
+    __slots__ = ("data", "names", "places", "records", "table", "type")
+
+    def __init__(self, type_: str, table: EntityTable) -> None:
+        self.type = type_
+        self.table = table
+        self.places: list[int] = []
+        self.records: list[Record] = []
+        self.names: list[str] = []
+        self.data: list[msgspec.Raw] = []
+
+    def add(self, place: int, record: Record, name: str, data: msgspec.Raw) -> None:
+        """One more."""
+        self.places.append(place)
+        self.records.append(record)
+        self.names.append(name)
+        self.data.append(data)
+
+    def items(self) -> tuple[list[int], list[Item]] | None:
+        """Those that could be read, with their places; None: read each by itself."""
+        read = self.table.quick.read_columns(self.data)
+        if read is None:
+            return None
+        others, columns = read
+        places, records, names = self.places, self.records, self.names
+        if others:
+            skipped = set(others)
+            kept = [one for one in range(len(places)) if one not in skipped]
+            places = [places[one] for one in kept]
+            records = [records[one] for one in kept]
+            names = [names[one] for one in kept]
+        if not places:
+            return [], []
+        rows = list(zip(*columns, strict=True))
+        keys = zip(*[columns[one] for one in self.table.key_places], strict=True)
+        every = len(rows)
+        changes = map(
+            _new_change,
+            zip(
+                repeat(_CREATE, every),
+                repeat(self.table, every),
+                keys,
+                rows,
+                repeat(NO_VALUES, every),
+                strict=True,
+            ),
+        )
+        contents = zip(
+            repeat(self.type, every),
+            repeat(self.table.entity, every),
+            _all_trimmed(columns, rows),
+            strict=True,
+        )
+        prints = [blake2b(one, digest_size=16).digest() for one in map(_encode, contents)]
+        return places, list(map(Item, records, names, prints, zip(changes, strict=True)))
+
+
+def _all_trimmed(columns: list[Sequence[Any]], rows: list[WholeRow]) -> Iterable[WholeRow]:
+    """What :func:`_trimmed` gives for each row, by columns where that is the same."""
+    count = len(rows)
+    end = len(columns)
+    while end and columns[end - 1].count(None) == count:
+        end -= 1
+    if end and (None in columns[end - 1] or any(DEFAULT in one for one in columns)):
+        return map(_trimmed, rows)
+    return zip(*columns[:end], strict=True) if end else repeat((), count)
+
+
 def prepare_all(records: Iterable[Record], catalogue: Catalogue, handlers: Handlers) -> list[Item]:
     """All of a batch; what is usual is done here, without a detour.
 
@@ -168,33 +241,33 @@ def prepare_all(records: Iterable[Record], catalogue: Catalogue, handlers: Handl
     """
     tables = {one.entity: one for one in catalogue}
     creates = frozenset(one for one in handlers if handlers.creates(one))
-    items: list[Item] = []
-    for record in records:
+    items: list[Item | None] = []
+    sets: dict[tuple[str, str], _Creates] = {}
+    taken = list(records)
+    for place, record in enumerate(taken):
         item = None
         try:
             envelope = _brief(record.value)  # type: ignore[arg-type]
             name = envelope.metadata.operation_id
             table = tables.get(envelope.entity)
             if table is not None and 0 < len(name) <= _USUAL_ID and name[0] != "\0":
-                if envelope.type in creates:
-                    item = _quick_create(record, name, table, envelope)
+                kind = envelope.type
+                if kind in creates:
+                    some = sets.get((kind, envelope.entity))
+                    if some is None:
+                        some = sets[kind, envelope.entity] = _Creates(kind, table)
+                    some.add(place, record, name, envelope.data)
                 else:
-                    data = _parse(envelope.data)
-                    changes = handlers.changes(envelope.type, table, data)
+                    changes = handlers.changes(kind, table, _parse(envelope.data))
                     item = Item(record, name, _done(envelope, changes), changes)
         except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError, OperationInvalid):
             item = None
-        items.append(item or prepare(record, catalogue, handlers))
-    return items
-
-
-def _quick_create(
-    record: Record, name: str, table: EntityTable, envelope: _BriefEnvelope
-) -> Item | None:
-    row = table.quick.read(envelope.data)
-    if row is None:
-        return None
-    content = _encode((envelope.type, envelope.entity, _trimmed(row)))
-    print_ = blake2b(content, digest_size=16).digest()
-    change = _change((_CREATE, table, table.key_in_row(row), row, NO_VALUES))
-    return Item(record, name, print_, (change,))
+        items.append(item)
+    for some in sets.values():
+        if (found := some.items()) is not None:
+            for place, item in zip(*found, strict=True):
+                items[place] = item
+    return [
+        prepare(record, catalogue, handlers) if item is None else item
+        for record, item in zip(taken, items, strict=True)
+    ]

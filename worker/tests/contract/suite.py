@@ -39,6 +39,19 @@ def feed(store: Store) -> Feed:
 # -- operations
 
 
+def test_a_batch_of_many_statements_is_counted_once(store: Store, feed: Feed) -> None:
+    """More rows than one statement takes, and a rest; ids that were seen among new ones."""
+    first = [operation("CREATE", user(n), op=f"op-{n}") for n in range(620)]
+    result = feed.apply(*first, first[5])
+    assert isinstance(result, Applied)
+    assert (result.won, result.duplicates, result.dead) == (620, 1, 0)
+    second = [operation("CREATE", user(n), op=f"op-{n}") for n in range(300, 900)]
+    result = feed.apply(*second)
+    assert isinstance(result, Applied)
+    assert (result.won, result.duplicates, result.dead) == (280, 320, 0)
+    assert set(rows(store)) == {str(n) for n in range(900)}
+
+
 def test_each_type_does_what_it_says(store: Store, feed: Feed) -> None:
     result = feed.apply(
         operation("CREATE", user(1)),

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from contract.hostile import messages
 from contract.stage import operation, user
-from hypothesis import given, settings
+from hypothesis import given, settings, strategies
 
 from database_consumer.entities.describing import catalogue
 from database_consumer.entities.model import Catalogue
@@ -55,6 +55,50 @@ def both(value: bytes | None, dialect: str = "sqlite") -> tuple[object, object]:
 def test_both_ways_agree_on_whatever_comes(value: bytes) -> None:
     quick, long = both(value)
     assert quick == long
+
+
+USUAL = [
+    operation("CREATE", user(1, active=True), op="usual-1"),
+    operation("CREATE", user(2), op="usual-2"),
+    operation("CREATE", user("text", birthDate="2001-02-03"), op="usual-3"),
+    operation("CREATE", user(3, attributes={"a": 1}), op="usual-4"),
+    operation("UPDATE", {"id": 1, "name": "other"}, op="usual-5"),
+    operation("CREATE", {"id": 9, "name": "b"}, entity="Business", op="usual-6"),
+]
+ALONE = [
+    operation("CREATE", user(1 << 70), op="alone-1"),
+    operation("CREATE", user(" blank "), op="alone-2"),
+    operation("CREATE", user(5, active=3), op="alone-3"),
+    operation("CREATE", user(6, name=None), op="alone-4"),
+    operation("CREATE", user(None), op="alone-5"),
+    operation("CREATE", user(7, birthDate="soon"), op="alone-6"),
+    operation("CREATE", user(8, active=1), op="alone-7"),
+]
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(
+    strategies.lists(
+        strategies.one_of(messages(), strategies.sampled_from(USUAL + ALONE)), max_size=12
+    ),
+    strategies.sampled_from(sorted(CATALOGUES)),
+)
+def test_a_batch_read_together_is_what_each_gives_alone(values: list[bytes], dialect: str) -> None:
+    records = [Record("t", 0, place, None, value) for place, value in enumerate(values)]
+    together = prepare_all(records, CATALOGUES[dialect], HANDLERS)
+    alone = [prepare(record, LONG[dialect], HANDLERS) for record in records]
+    assert list(map(essence, together)) == list(map(essence, alone))
+    assert [one.record for one in together] == records
+
+
+def test_usual_creates_are_read_column_by_column() -> None:
+    (table,) = (one for one in CATALOGUES["mysql"] if one.entity == "User")
+    data = [msgspec.Raw(json.dumps(user(n, active=n % 2 == 0)).encode()) for n in range(3)]
+    read = table.quick.read_columns([*data, msgspec.Raw(b'{"unknown": 1}')])
+    assert read is not None
+    others, columns = read
+    assert (others, columns[0], len(columns)) == ([3], ["0", "1", "2"], len(table.names))
+    assert list(zip(*columns, strict=True)) == [table.quick.read(one) for one in data]
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "mysql", "json"])

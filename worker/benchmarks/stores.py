@@ -1,4 +1,4 @@
-"""A store against the same rows written barely: ``python benchmarks/store_speed.py --help``.
+"""A store by itself against the same rows written barely, against itself, and against its size.
 
 Each figure is operations or rows a second, wall clock, one connection, commits as durable on both
 sides. The sides take turns in slices of some batches, so that a machine that slows down slows both;
@@ -7,17 +7,18 @@ the ratio is of the sums.
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
-import sys
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+from figures import Figure
+from servers.mariadb import running
 
 from database_consumer.collector import calm_collector
 from database_consumer.stores.base import Applied, Batch, Record, StorePolicy
@@ -195,57 +196,156 @@ def hot_keys(store: SqlStore, batches: int) -> dict[str, float]:
     return {"mixed": count / mixed, "create": count / alone, "share": alone / mixed}
 
 
-def growth(store: SqlStore, to_rows: int, batches: int) -> dict[str, float]:
-    """Speed at 100,000 rows and at ``to_rows``, filled through the store itself."""
-    feed = Feed(store, "growth")
-    speeds: dict[str, float] = {}
-    written = 0
-    start = 2 * 10**9
+FIRST_ID = 2 * 10**9
+"""Ids of ten digits: their order as text is that of the numbers."""
 
-    def measure() -> float:
-        nonlocal written
-        seconds = []
-        for _ in range(batches):
-            rows = rows_from(start + written, BATCH)
-            seconds.append(feed.apply([("CREATE", row) for row in rows]))
-            written += BATCH
-        return BATCH / sorted(seconds)[len(seconds) // 2]
-
-    for wanted in (100_000, to_rows):
-        while written < wanted - batches * BATCH:
-            rows = rows_from(start + written, 5_000)
-            feed.apply([("CREATE", row) for row in rows])
-            written += 5_000
-        speeds[f"at {wanted}"] = measure()
-    first, last = speeds.values()
-    return {**speeds, "share": last / first}
+SMALL_ROWS = 100_000
+FILL_ROWS = 100_000
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--mysql", help="URL of an empty database; without it SQLite")
-    arguments.add_argument("--batches", type=int, default=50)
-    arguments.add_argument("--grow-to", type=int, default=0)
-    arguments.add_argument("--no-cache", action="store_true")
-    chosen = arguments.parse_args()
-    calm_collector()  # as the worker does
-    policy = StorePolicy(cache=not chosen.no_cache)
+def fill(connection: Any, rows: int) -> None:
+    """So many users and their operations' ids, made inside the server as a worker leaves them."""
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO consumer_groups (id, name) VALUES (1, 'growth')")
+        for start in range(0, rows, FILL_ROWS):
+            last = min(start + FILL_ROWS, rows) - 1
+            cursor.execute(
+                "INSERT INTO users (id, name, email, phone, role, active, row_version) SELECT "
+                f"seq + {FIRST_ID}, CONCAT('User number ', seq), "
+                "CONCAT('user.', seq, '@example.org'), CONCAT('+49 30 ', LPAD(seq, 8, '0')), "
+                f"'member', 1, 1 FROM seq_{start}_to_{last}"
+            )
+            cursor.execute(
+                "INSERT INTO inbox (group_id, operation_id, stream_id, record_offset, content, "
+                "applied_at) SELECT 1, CONCAT('0191f', LPAD(HEX(seq), 7, '0'), '-7000-8000-', "
+                "LPAD(HEX(seq), 12, '0')), 1, seq, UNHEX(MD5(seq)), 1 "
+                f"FROM seq_{start}_to_{last}"
+            )
+
+
+class Growing:
+    """Batches of new rows, and of changes anywhere in a table that holds ``rows`` already."""
+
+    def __init__(self, store: SqlStore, rows: int) -> None:
+        self._feed = Feed(store, "growth")
+        self._chance = random.Random(rows)
+        self._rows = rows
+
+    def batch(self) -> float:
+        """900 CREATEs and 100 UPDATEs; seconds."""
+        made = rows_from(FIRST_ID + self._rows, BATCH - BATCH // 10)
+        changed = self._chance.sample(range(self._rows), BATCH // 10)
+        self._rows += len(made)
+        return self._feed.apply(
+            [("CREATE", row) for row in made]
+            + [("UPDATE", {"id": FIRST_ID + one, "role": "owner"}) for one in changed]
+        )
+
+
+@contextmanager
+def _mysql() -> Iterator[SqlStore]:
+    """A store in a MariaDB of its own."""
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "mariadb") as server:
+        store = open_mysql(server.database("bench"), policy=StorePolicy())
+        with opened(store):
+            yield store
+
+
+@contextmanager
+def _sqlite() -> Iterator[SqlStore]:
+    """A store in a file on the disk of the working folder: /tmp may be memory."""
     with tempfile.TemporaryDirectory(dir=".") as folder:
-        if chosen.mysql:
-            store = open_mysql(chosen.mysql, policy=policy)
-        else:
-            store = open_sqlite(Path(folder) / "bench.sqlite3", policy=policy)
-        store.open()
+        store = open_sqlite(Path(folder) / "bench.sqlite3", policy=StorePolicy())
+        with opened(store):
+            yield store
+
+
+@contextmanager
+def opened(store: SqlStore) -> Iterator[None]:
+    """A store with its tables, closed on the way out."""
+    calm_collector()  # as the worker does
+    store.open()
+    try:
         store.ensure_schema()
-        bare = bare_mysql(store) if chosen.mysql else bare_sqlite(store)
-        result: dict[str, Any] = {"driver": store.engine.url.drivername}
-        result["against bare"] = side_by_side(store, bare, chosen.batches)
-        result["hot keys"] = hot_keys(store, chosen.batches)
-        if chosen.grow_to:
-            result["growth"] = growth(store, chosen.grow_to, 20)
+        yield
+    finally:
         store.close()
-    print(json.dumps(result, indent=2))
 
 
-if __name__ == "__main__":
-    main()
+def bare(batches: int) -> list[Figure]:
+    """MySQL's store against bare upserts of the same rows."""
+    with _mysql() as store:
+        found = side_by_side(store, bare_mysql(store), batches)
+    return [
+        Figure(
+            work="MySQL store, batches of 1,000",
+            ours=found["store"],
+            peer="bare multi-row upserts",
+            theirs=found["bare"],
+            at_least=0.5,
+        )
+    ]
+
+
+def sqlite(batches: int) -> list[Figure]:
+    """SQLite's store against bare inserts of the same rows, as durable."""
+    with _sqlite() as store:
+        found = side_by_side(store, bare_sqlite(store), batches)
+    return [
+        Figure(
+            work="SQLite store, batches of 1,000",
+            ours=found["store"],
+            peer="bare executemany, as durable",
+            theirs=found["bare"],
+            at_least=0.5,
+        )
+    ]
+
+
+def mixed(batches: int) -> list[Figure]:
+    """Hot keys against rows that are only created."""
+    with _mysql() as store:
+        found = hot_keys(store, batches)
+    return [
+        Figure(
+            work="CREATE, UPDATE, DELETE over 2,000 hot keys",
+            ours=found["mixed"],
+            peer="CREATE alone",
+            theirs=found["create"],
+            at_least=0.6,
+        )
+    ]
+
+
+def flat(to_rows: int, batches: int) -> list[Figure]:
+    """The same batches in a small table and in a large one, in turns on one server."""
+    options = ("--innodb-buffer-pool-size=1G",)
+    spent: dict[int, list[float]] = {SMALL_ROWS: [], to_rows: []}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(Path(folder) / "mariadb", options=options) as server,
+        ExitStack() as end,
+    ):
+        tables = {}
+        for rows in spent:
+            name = f"rows{rows}"
+            store = open_mysql(server.database(name), policy=StorePolicy())
+            end.enter_context(opened(store))
+            with server.root(name) as connection:
+                fill(connection, rows)
+            tables[rows] = Growing(store, rows)
+        for number in range(batches + 2):
+            for rows, table in tables.items():
+                seconds = table.batch()
+                if number >= 2:
+                    spent[rows].append(seconds)
+    small, large = (BATCH / statistics.median(one) for one in spent.values())
+    return [
+        Figure(
+            work=f"MySQL store at {to_rows:,} rows",
+            ours=large,
+            peer=f"at {SMALL_ROWS:,} rows",
+            theirs=small,
+            at_least=0.8,
+        )
+    ]
