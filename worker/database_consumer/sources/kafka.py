@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,14 @@ from database_consumer.stores.base import Record
 
 ASK_SECONDS = 5.0
 """How long a question to the broker may take inside a rebalance."""
+
+REFUSED_SECONDS = 30.0
+"""How often a refused login is told of."""
+
+_REFUSALS = {
+    KafkaError._AUTHENTICATION: "check KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD",  # noqa: SLF001 -- the client's names
+    KafkaError._SSL: "check KAFKA_SSL_CA and the other KAFKA_SSL_ settings",  # noqa: SLF001
+}
 
 _log = logger("kafka")
 
@@ -97,6 +106,7 @@ class KafkaSource:
         self._assigned: set[Partition] = set()
         self._paused: set[Partition] = set()
         self._away = False
+        self._next_refusal = 0.0
         self._trouble: SourceError | None = None
         self._names: dict[str, str] = {}
 
@@ -305,10 +315,19 @@ class KafkaSource:
     def _client_error(self, error: KafkaError) -> None:
         if error.fatal():
             self._trouble = SourceError(f"Kafka refuses this member for good: {error.str()}")
+        elif error.code() in _REFUSALS:
+            self._refused(error)
         elif error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 -- the client's own name for it
             if not self._away:
                 _log.warning("kafka away", why=error.str())
             self._away = True
+
+    def _refused(self, error: KafkaError) -> None:
+        """Said once a while: the client tries again for ever, and it may be mended meanwhile."""
+        now = time.monotonic()
+        if now >= self._next_refusal:
+            self._next_refusal = now + REFUSED_SECONDS
+            _log.error("kafka refuses the login", why=error.str(), mend=_REFUSALS[error.code()])
 
     def _message_error(self, message: Message, error: KafkaError) -> None:
         partition = Partition(message.topic() or "", message.partition() or 0)

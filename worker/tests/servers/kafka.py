@@ -13,6 +13,7 @@ import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -58,6 +59,13 @@ appender.out.name=out
 appender.out.layout.type=PatternLayout
 appender.out.layout.pattern=%d %p %c %m%n
 """
+_SECURE = """listener.name.secure.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.secure.scram-sha-512.sasl.jaas.config=\
+org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.secure.ssl.keystore.type=PEM
+listener.name.secure.ssl.keystore.location={keystore}
+listener.name.secure.ssl.client.auth=none
+"""
 _SINGLE = """offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
 transaction.state.log.replication.factor=1
@@ -101,13 +109,32 @@ def kafka_libraries(version: KafkaVersion) -> Path:
     return libraries
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secured:
+    """A listener with TLS and SCRAM: a PEM file with key and certificate, and who may log in."""
+
+    keystore: Path
+    user: str
+    password: str
+
+
 class KafkaServer:
-    """One broker, with its ZooKeeper when the release has one."""
+    """One broker, with its ZooKeeper when the release has one.
+
+    With ``secured`` (KRaft only) a third listener takes clients over SASL_SSL.
+    """
 
     def __init__(
-        self, folder: Path, version: KafkaVersion, *, advertised_port: int | None = None
+        self,
+        folder: Path,
+        version: KafkaVersion,
+        *,
+        advertised_port: int | None = None,
+        secured: Secured | None = None,
     ) -> None:
         self.version = version
+        self.secured = secured
+        self.secure_port = free_port()
         self.port = free_port()
         self.advertised_port = advertised_port or self.port
         self._direct_port = free_port()
@@ -212,6 +239,9 @@ class KafkaServer:
             "-c",
             str(self._folder / "server.properties"),
         ]
+        if self.secured is not None:
+            login = f"name={self.secured.user},password={self.secured.password}"
+            arguments.append(f"--add-scram=SCRAM-SHA-512=[{login}]")
         done = self._java("kafka.tools.StorageTool", arguments, "format.log")
         done.start()
         if done.wait(timeout=60) != 0:
@@ -219,7 +249,10 @@ class KafkaServer:
         return program
 
     def _listeners(self, port: int) -> str:
-        return f"PLAINTEXT://127.0.0.1:{port},DIRECT://127.0.0.1:{self._direct_port}"
+        listeners = f"PLAINTEXT://127.0.0.1:{port},DIRECT://127.0.0.1:{self._direct_port}"
+        if self.secured is not None:
+            listeners += f",SECURE://127.0.0.1:{self.secure_port}"
+        return listeners
 
     def _server(self, lines: str) -> Program:
         data = self._folder / "data"
@@ -229,7 +262,8 @@ class KafkaServer:
             f"advertised.listeners={self._listeners(self.advertised_port)}\n"
             "inter.broker.listener.name=DIRECT\n"
             "listener.security.protocol.map="
-            "PLAINTEXT:PLAINTEXT,DIRECT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
+            "PLAINTEXT:PLAINTEXT,DIRECT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL\n"
+            + (_SECURE.format(keystore=self.secured.keystore) if self.secured else "")
         )
         return self._java("kafka.Kafka", [str(config)], "kafka.log")
 
@@ -254,10 +288,14 @@ class KafkaServer:
 
 @contextmanager
 def kafka_server(
-    folder: Path, version: KafkaVersion, *, advertised_port: int | None = None
+    folder: Path,
+    version: KafkaVersion,
+    *,
+    advertised_port: int | None = None,
+    secured: Secured | None = None,
 ) -> Iterator[KafkaServer]:
     """A running broker, ended on the way out."""
-    server = KafkaServer(folder, version, advertised_port=advertised_port)
+    server = KafkaServer(folder, version, advertised_port=advertised_port, secured=secured)
     try:
         server.start()
         yield server

@@ -69,7 +69,7 @@ ALONE = [
     operation("CREATE", user(1 << 70), op="alone-1"),
     operation("CREATE", user(" blank "), op="alone-2"),
     operation("CREATE", user(5, active=3), op="alone-3"),
-    operation("CREATE", user(6, name=None), op="alone-4"),
+    operation("CREATE", {"id": 6, "name": None, "email": "e"}, op="alone-4"),
     operation("CREATE", user(None), op="alone-5"),
     operation("CREATE", user(7, birthDate="soon"), op="alone-6"),
     operation("CREATE", user(8, active=1), op="alone-7"),

@@ -1,214 +1,17 @@
-"""Ready by the real protocol: what a client needs is asked for, from where clients run.
-
-A listener that accepts proves nothing: Kafka answers TCP seconds before metadata, metadata before
-leaders, leaders before the group's coordinator. Each probe answers ready, not yet (why) or wrong
-(why, and the mend); wrong ends the wait at once. Ready counts when it was seen twice in a row.
-
-One module, though a long one, because others take it as it is: it imports nothing of the package.
-"""
+"""Kafka, asked in the order in which a client needs it."""
 
 from __future__ import annotations
 
 import logging
 import socket
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from database_consumer.readiness.answers import ASK_SECONDS, READY, Answer, Outcome
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError
     from confluent_kafka.admin import AdminClient
-
-IN_A_ROW = 2
-ASK_SECONDS = 4.0
-_WRONG_DATABASE = {
-    1044: "grant the user its database",
-    1045: "check DB_USER and DB_PASSWORD",
-    1049: "create the database that DB_NAME names",
-    1698: "this user logs in by socket only: use another, or give it a password",
-    2026: "check the TLS settings of client and server",
-    2059: "the server's authentication plugin is not available to this driver",
-    2061: "the server's authentication plugin is not available to this driver",
-}
-
-
-class Outcome(StrEnum):
-    """What a probe found."""
-
-    READY = "ready"
-    NOT_YET = "not yet"
-    WRONG = "wrong"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """One look; ``cause`` is a cause code of the stack where one fits."""
-
-    outcome: Outcome
-    why: str = ""
-    mend: str = ""
-    cause: str = ""
-
-
-READY = Answer(outcome=Outcome.READY)
-
-
-class Probe(Protocol):
-    """One service to wait for."""
-
-    @property
-    def service(self) -> str:
-        """Its name in messages."""
-
-    def look(self) -> Answer:
-        """Ask once; takes a few seconds at most and raises nothing."""
-
-    def close(self) -> None:
-        """Let go of connections."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """A change of a service's answer, seconds after the wait began."""
-
-    at: float
-    service: str
-    answer: Answer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """How a wait ended; ``last`` is every service's last answer."""
-
-    ready: bool
-    seconds: float
-    last: Mapping[str, Answer]
-    timeline: tuple[Moment, ...]
-
-    @property
-    def missing(self) -> Mapping[str, Answer]:
-        """The services that are not ready."""
-        return {
-            name: answer
-            for name, answer in self.last.items()
-            if answer.outcome is not Outcome.READY
-        }
-
-
-@dataclass(slots=True, kw_only=True)
-class _Seen:
-    answer: Answer | None = None
-    in_a_row: int = 0
-
-
-def wait_ready(
-    probes: Sequence[Probe],
-    *,
-    timeout: float,
-    pause: float = 0.3,
-    tell: Callable[[Moment], None] = lambda _moment: None,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Report:
-    """Looks at every service until all are ready, one is wrong, or ``timeout`` seconds are over."""
-    begin = clock()
-    seen = {probe.service: _Seen() for probe in probes}
-    timeline: list[Moment] = []
-
-    def report(*, ready: bool) -> Report:
-        not_yet = Answer(outcome=Outcome.NOT_YET, why="not asked")
-        last = {name: one.answer or not_yet for name, one in seen.items()}
-        return Report(ready=ready, seconds=clock() - begin, last=last, timeline=tuple(timeline))
-
-    while True:
-        for probe in probes:
-            state = seen[probe.service]
-            if state.in_a_row >= IN_A_ROW:
-                continue
-            answer = probe.look()
-            if answer != state.answer:
-                moment = Moment(at=clock() - begin, service=probe.service, answer=answer)
-                timeline.append(moment)
-                tell(moment)
-            state.answer = answer
-            state.in_a_row = state.in_a_row + 1 if answer.outcome is Outcome.READY else 0
-            if answer.outcome is Outcome.WRONG:
-                return report(ready=False)
-        if all(state.in_a_row >= IN_A_ROW for state in seen.values()):
-            return report(ready=True)
-        if clock() - begin >= timeout:
-            return report(ready=False)
-        sleep(max(0.0, min(pause, timeout - (clock() - begin))))
-
-
-@dataclass(slots=True, kw_only=True)
-class DatabaseProbe:
-    """The database by a ping of a store, which writes: a read-only server is not ready.
-
-    ``ping`` raises an exception with a ``code`` (the driver's error number, or None).
-    """
-
-    ping: Callable[[], None]
-    end: Callable[[], None] = lambda: None
-    service: str = "database"
-
-    def look(self) -> Answer:
-        """See :class:`Probe`."""
-        try:
-            self.ping()
-        except Exception as error:  # noqa: BLE001 -- every driver has its own; none may end the wait
-            code = _code(error)
-            if code in _WRONG_DATABASE:
-                mend = _WRONG_DATABASE[code]
-                return Answer(outcome=Outcome.WRONG, why=str(error), mend=mend)
-            return Answer(outcome=Outcome.NOT_YET, why=str(error), cause="mysql-not-ready")
-        return READY
-
-    def close(self) -> None:
-        """See :class:`Probe`."""
-        self.end()
-
-
-@dataclass(slots=True, kw_only=True)
-class RedisProbe:
-    """Redis by PING, which is refused while it loads and without the right password."""
-
-    url: str
-    options: Mapping[str, str] = field(default_factory=dict)
-    service: str = "redis"
-
-    def look(self) -> Answer:
-        """See :class:`Probe`."""
-        import redis
-
-        try:
-            link = redis.Redis.from_url(
-                self.url,
-                socket_timeout=ASK_SECONDS,
-                socket_connect_timeout=ASK_SECONDS,
-                retry=None,
-                **self.options,
-            )
-            with link:
-                link.ping()
-        except redis.AuthenticationError as error:
-            mend = "check REDIS_PASSWORD (and REDIS_USERNAME)"
-            return Answer(outcome=Outcome.WRONG, why=str(error), mend=mend, cause="redis-auth")
-        except (redis.RedisError, OSError) as error:
-            if "NOAUTH" in str(error).upper() or "WRONGPASS" in str(error).upper():
-                return Answer(
-                    outcome=Outcome.WRONG,
-                    why=str(error),
-                    mend="set REDIS_PASSWORD",
-                    cause="redis-auth",
-                )
-            return Answer(outcome=Outcome.NOT_YET, why=str(error))
-        return READY
-
-    def close(self) -> None:
-        """See :class:`Probe`."""
 
 
 class KafkaProbe:
@@ -395,17 +198,6 @@ class KafkaProbe:
             why=self._refused,
             mend="check KAFKA_SECURITY_PROTOCOL and the KAFKA_SASL_ and KAFKA_SSL_ settings",
         )
-
-
-def _code(error: BaseException | None) -> int | None:
-    """The driver's error number, wherever in the chain it stands."""
-    while error is not None:
-        first = error.args[0] if error.args else None
-        for found in (getattr(error, "code", None), first):
-            if isinstance(found, int):
-                return found
-        error = error.__cause__
-    return None
 
 
 def _cannot_dial(host: str, port: int) -> str:
