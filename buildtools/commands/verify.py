@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from buildtools.commands.detect import describe
 from buildtools.configuration import Configuration, load_configuration
@@ -28,6 +29,11 @@ from buildtools.probes import (
 from buildtools.probes.discovery import installed_drivers, recipe_of
 from buildtools.recipes import Recipe, load_recipes
 from buildtools.report import Screen
+from buildtools.targets import Target
+from buildtools.wheelhouse import Wheelhouse, wheelhouse_root
+
+if TYPE_CHECKING:
+    from buildtools.commands.verify_foreign import Foreign
 
 DSN_VARIABLE = "BUILDTOOLS_DSN"
 
@@ -43,7 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"a live server for the MySQL drivers, mysql://USER:PASSWORD@HOST/DB"
         f" (or in {DSN_VARIABLE}, where no list of processes shows it)",
     )
-    parser.add_argument("--target", metavar="T", help="say that it is to be proven for this target")
+    parser.add_argument(
+        "--target",
+        metavar="T",
+        help="try the wheelhouse's wheels for another target: on its own Python, unpacked and"
+        " emulated, or by reading where nothing here runs it",
+    )
+    parser.add_argument("--wheelhouse", metavar="DIR", help="with --target: the store's folder")
     parser.add_argument(
         "--emulator",
         metavar="COMMAND",
@@ -67,8 +79,16 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
     interpreter = interpreter_facts(args.python, prefix=prefix)
     require_supported(interpreter)
     configuration = load_configuration(Path.cwd())
-    _check_target(args.target, configuration, interpreter)
     recipes = load_recipes()
+    target = resolve_target(args.target, configuration.named, interpreter)
+    if _is_foreign(target, interpreter):
+        if args.python is not None:
+            raise _other_machine(target, interpreter)
+        from buildtools.commands.verify_foreign import Foreign
+
+        house = Wheelhouse(wheelhouse_root(configuration, args.wheelhouse))
+        foreign = Foreign.open(target, interpreter, house, screen)
+        return _verify_foreign(args, foreign, configuration, dsn)
     chosen = _chosen(args.drivers or configuration.drivers, recipes, interpreter)
     trial = _Trial(interpreter=interpreter, screen=screen, timeout=args.timeout, prefix=prefix)
     verdicts = [_of_version(trial.driver(one.recipe, dsn), one.versions) for one in chosen]
@@ -79,7 +99,10 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
             "verify",
             {
                 "target": describe(interpreter.target),
-                "drivers": [verdict.as_json() for verdict in verdicts],
+                "drivers": [
+                    {**v.as_json(), "verified": "" if v.status is Status.ABSENT else "executed"}
+                    for v in verdicts
+                ],
                 "application": [check.as_json() for check in checks],
             },
         )
@@ -105,19 +128,62 @@ def _prefix(args: argparse.Namespace) -> tuple[str, ...]:
     return words
 
 
-def _check_target(text: str | None, configuration: Configuration, interpreter: Interpreter) -> None:
-    """Refuse a target whose binaries this interpreter cannot load."""
-    target = resolve_target(text, configuration.named, interpreter)
-    if target.same_machine == interpreter.target.same_machine:
-        return
-    raise UsageError(
+def _is_foreign(target: Target, interpreter: Interpreter) -> bool:
+    """Whether this interpreter is not one that the target's drivers are loaded by."""
+    python = target.python or interpreter.abi
+    return (
+        target.same_machine != interpreter.target.same_machine or python.abi != interpreter.abi.abi
+    )
+
+
+def _other_machine(target: Target, interpreter: Interpreter) -> UsageError:
+    return UsageError(
         f"drivers cannot be tried for {target.spec} with this interpreter",
         where=str(interpreter.executable),
         why=f"it runs on {interpreter.target.spec}, and a driver is tried by loading it",
-        next_step="name an interpreter of that machine with --python and what runs it here with "
-        "--emulator, or judge the files without running them: "
-        f"buildtools doctor --target {target.name}",
+        next_step="leave --python out to have the target's own Python unpacked and emulated, or "
+        "name an interpreter of that machine and what runs it here with --emulator",
     )
+
+
+def _verify_foreign(
+    args: argparse.Namespace, foreign: Foreign, configuration: Configuration, dsn: Dsn | None
+) -> ExitCode:
+    """Wheels of the wheelhouse, tried on the target's own Python or read against the target."""
+    screen = foreign.screen
+    asked = dict(_name_and_versions(text) for text in args.drivers)
+    chosen = foreign.chosen(tuple(asked), load_recipes(), configuration)
+    told = [foreign.told(one, dsn, asked.get(one.driver, "")) for one in chosen]
+    verdicts = [one.verdict for one in told]
+    if screen.as_json:
+        place = foreign.place.interpreter.target if foreign.place else foreign.target
+        screen.document(
+            "verify",
+            {
+                "target": describe(place),
+                "drivers": [one.as_json() for one in told],
+                "application": [],
+            },
+        )
+    else:
+        screen.table(
+            ("driver", "version", "status", "verified", "library", "how"),
+            [
+                (
+                    one.verdict.driver,
+                    one.verdict.version or "-",
+                    one.verdict.status.value,
+                    one.verified or "-",
+                    one.verdict.library or "-",
+                    one.how or one.verdict.reason,
+                )
+                for one in told
+            ],
+        )
+        for verdict in verdicts:
+            if verdict.status is not Status.ABSENT:
+                _show_verdict(screen, verdict)
+    return ExitCode.OK if all(_content(v, args.allow_fallback) for v in verdicts) else ExitCode.NO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

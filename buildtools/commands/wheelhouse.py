@@ -9,6 +9,7 @@ from buildtools import __version__
 from buildtools.configuration import load_configuration
 from buildtools.errors import ExitCode, UsageError
 from buildtools.findings import Severity
+from buildtools.recipes import load_recipes
 from buildtools.report import Screen
 from buildtools.wheelhouse import (
     Provenance,
@@ -16,6 +17,7 @@ from buildtools.wheelhouse import (
     Wheelhouse,
     merge_cells,
     wheelhouse_root,
+    write_page,
 )
 from buildtools.wheels import parse_wheel_name
 
@@ -23,7 +25,7 @@ ACTIONS = {
     "list": "the wheels, with where they came from and where they were proven",
     "add": "take wheels in, or all of another wheelhouse, audited first",
     "prove": "try every wheel that this machine can run, and write that down",
-    "index": "write the simple index, for pip, uv and pip-tools",
+    "index": "write the simple index, for pip, uv and pip-tools, and the page of cells",
     "gc": "remove what killed runs left behind and all but the newest versions",
     "check": "hash every wheel again and hold it against its own words",
 }
@@ -181,15 +183,24 @@ def _prove(house: Wheelhouse, screen: Screen, runner: str) -> ExitCode:
 
 def _index(house: Wheelhouse, screen: Screen) -> ExitCode:
     folder = house.index()
+    summaries = {recipe.driver: recipe.summary for recipe in load_recipes().values()}
+    page = write_page(house, summaries=summaries, tool=__version__)
     url = folder.as_uri()
     if screen.as_json:
         screen.document(
             "wheelhouse",
-            {"action": "index", "root": str(house.root), "index": str(folder), "url": url},
+            {
+                "action": "index",
+                "root": str(house.root),
+                "index": str(folder),
+                "url": url,
+                "page": str(page),
+            },
         )
     else:
         screen.line(f"{folder}")
         screen.line(f"use it: pip install --index-url {url} DRIVER")
+        screen.line(f"the cells: {page}")
     return ExitCode.OK
 
 

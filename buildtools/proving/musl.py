@@ -47,6 +47,11 @@ _ANSWERS = {
     "ac_cv_file__dev_ptmx": "no",
     "ac_cv_file__dev_ptc": "no",
     "ac_cv_buggy_getaddrinfo": "no",
+    "ac_cv_header_zlib_h": "no",
+    # What zig's musl has and the musl of older distributions, which is to load this, has not.
+    "ac_cv_func_preadv2": "no",
+    "ac_cv_func_pwritev2": "no",
+    "ac_cv_func_statx": "no",
     # Sizes that are the same on every 64-bit Linux: each would be searched for by compiling.
     "ac_cv_sizeof_int": "4",
     "ac_cv_sizeof_long": "8",
@@ -179,7 +184,8 @@ def _compile(tools: Tools, target: Target, own: Interpreter, source: Path, room:
             str(source / "configure"),
             "-q",
             f"--host={zig.triple}",
-            f"--build={own.target.arch}-linux-gnu",
+            # Until 3.12 the name of musl in the modules' suffix follows from the building system.
+            f"--build={own.target.arch}-build-linux-musl",
             f"--with-build-python={own.executable}",
             "--without-ensurepip",
             "--disable-test-modules",
@@ -219,11 +225,14 @@ def _environment(zig: Zig, room: Path) -> dict[str, str]:
             **zig.environment(),
             "CONFIG_SITE": str(site),
             # zig links musl statically unless told; a static Python loads no extension module.
-            "CC": f"{programs['cc']} -dynamic",
-            "CXX": f"{programs['c++']} -dynamic",
+            # It also makes an error of __DATE__, which the interpreter tells about itself.
+            "CC": f"{programs['cc']} -dynamic -Wno-date-time",
+            "CXX": f"{programs['c++']} -dynamic -Wno-date-time",
             "AR": str(programs["ar"]),
             "RANLIB": str(programs["ranlib"]),
             "READELF": str(silent),
+            # What pkg-config knows is this machine's, not the target's.
+            "PKG_CONFIG": "false",
             "OPT": "-O1 -DNDEBUG -fwrapv",
             "MODULE_BUILDTYPE": "static",
         }

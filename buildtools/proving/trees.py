@@ -65,7 +65,8 @@ def python_tree(tools: Tools, arch: str, version: str, release: str) -> Tree:
     python = root / "usr/bin" / f"python{version}"
     if not python.is_file():
         raise AcquireError("the packages hold no Python", where=str(root), why=f"no {python.name}")
-    return Tree(root=root, python=python, origin=f"{apt.distribution} {release}'s {python.name}")
+    origin = f"{apt.distribution.capitalize()} {release}'s {python.name}"
+    return Tree(root=root, python=python, origin=origin)
 
 
 def loader_words(root: Path, *, musl: bool = False) -> tuple[str, ...]:

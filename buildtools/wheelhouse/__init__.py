@@ -9,6 +9,7 @@ from pathlib import Path
 from buildtools.configuration import Configuration
 from buildtools.wheelhouse.cells import MISSING, CellRecord, merge_cells, note_cell, read_cells
 from buildtools.wheelhouse.provenance import Provenance
+from buildtools.wheelhouse.publishing import write_page
 from buildtools.wheelhouse.store import Collected, StoredWheel, Wheelhouse
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "note_cell",
     "read_cells",
     "wheelhouse_root",
+    "write_page",
 ]
 
 

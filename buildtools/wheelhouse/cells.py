@@ -115,13 +115,13 @@ def merge_cells(root: Path, other: Path) -> int:
     for record in read_cells(other):
         known = _read(root / FOLDER / f"{record.name}.json")
         if known is None or record.rank > known.rank or record.sha256 != known.sha256:
-            log = other / record.log if _is_log(record.log) else None
+            log = other / record.log if is_log(record.log) else None
             note_cell(root, replace(record, log=""), log=log)
             taken += 1
     return taken
 
 
-def _is_log(name: str) -> bool:
+def is_log(name: str) -> bool:
     """Whether this is a log of a cell, and no path to anywhere else."""
     folder, _, file = name.partition("/")
     return folder == FOLDER and file.endswith(".log") and _UNSAFE.search(file) is None

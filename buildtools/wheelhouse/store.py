@@ -15,7 +15,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from buildtools.errors import CannotLookError, UsageError
@@ -355,8 +355,6 @@ def _bad(cause: Cause, path: str, evidence: str) -> Finding:
 
 
 def _now(provenance: Provenance) -> Provenance:
-    from dataclasses import replace
-
     return replace(provenance, created=int(time.time()))
 
 
