@@ -7,6 +7,7 @@ from buildtools.acquire.request import (
     AcquireError,
     Backend,
     Candidate,
+    LibraryWay,
     OnEvent,
     WheelRequest,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "AcquiredWheel",
     "Backend",
     "Candidate",
+    "LibraryWay",
     "OnEvent",
     "Tools",
     "WheelRequest",

@@ -175,6 +175,38 @@ class Apt:
         if not done.ok:
             raise self._failed(done, f"the source of {package} could not be downloaded")
 
+    def codename(self) -> str:
+        """The codename that the release's signed file names, which its alias does not say."""
+        for path in sorted((self.root / "lists").glob(f"*_dists_{self.release}_InRelease")):
+            found = re.search(r"(?m)^Codename: (\S+)$", path.read_text(errors="replace"))
+            if found is not None:
+                return found[1]
+        return ""
+
+    def source_versions(self, name: str) -> tuple[str, ...]:
+        """The versions of a source package that the lists announce, in no order."""
+        if _PACKAGE.fullmatch(name) is None:
+            raise AcquireError(f"{name!r} is no name that a package can have")
+        done = self._run("apt-cache", ["madison", "--", name])
+        if not done.ok:
+            raise self._failed(done, f"{self.release} has no source of {name}")
+        rows = [[part.strip() for part in line.split("|")] for line in done.stdout.splitlines()]
+        found = [row[1] for row in rows if row[:1] == [name] and row[-1].endswith("Sources")]
+        return tuple(dict.fromkeys(found))
+
+    def download_source(self, name: str, version: str, folder: Path) -> tuple[Path, ...]:
+        """Download a source package's files, hashes checked by apt; gives them, sorted.
+
+        Raises :class:`AcquireError`; with the cause ``index-unreachable`` when the mirror does not
+        hold what its lists announce.
+        """
+        words = ["source", "--download-only", "--", f"{name}={version}"]
+        done = self._run("apt-get", words, cwd=folder)
+        found = tuple(sorted(path for path in folder.iterdir() if ".part" not in path.suffixes))
+        if not done.ok or not found:
+            raise self._failed(done, f"the source of {name} {version} could not be downloaded")
+        return found
+
     def _run(self, program: str, words: Sequence[str], cwd: Path | None = None) -> Completed:
         return run(
             [shutil.which(program) or program, "-c", self.root / "apt.conf", "-q", *words],

@@ -91,7 +91,8 @@ def _build_one(request: WheelRequest, recipe: Recipe, tools: Tools, way: Backend
         final = repair(raw, request, recipe, toolchain.libraries, tools=tools, room=room)
         kept = _keep(final, log)
     acquired = describe(kept, source="sdist", backend=way, log=kept.with_suffix(".log"))
-    return replace(acquired, notes=toolchain.notes)
+    linked = tuple(f"{part.name} {part.version}" for part in toolchain.libraries.static)
+    return replace(acquired, notes=toolchain.notes, libraries=toolchain.way, linked=linked)
 
 
 def _log_path(request: WheelRequest, tools: Tools, way: Backend) -> Path:

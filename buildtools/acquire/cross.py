@@ -140,14 +140,14 @@ def _script(path: Path, text: str) -> Path:
     return path
 
 
-def write_compilers(zig: Zig, folder: Path) -> Mapping[str, Path]:
-    """``cc``, ``c++``, ``ar`` and ``ranlib`` as programs; by name.
+def write_compilers(zig: Zig, folder: Path, *, last: Sequence[str] = ()) -> Mapping[str, Path]:
+    """``cc``, ``c++``, ``ar`` and ``ranlib`` as programs; by name. ``last`` ends every command.
 
     They are scripts of ``/bin/sh`` whose every word is quoted: builds call compilers by path, and a
     path inside a package can be too long, or have a space in it, for a build's own splitting.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tail = shlex.join(["-g0", "-fno-sanitize=undefined", *_LAST])
+    tail = shlex.join(["-g0", "-fno-sanitize=undefined", *_LAST, *last])
     scripts = {}
     for name, language in (("cc", "cc"), ("c++", "c++")):
         words = shlex.join([str(zig.program), language, "-target", zig.triple])

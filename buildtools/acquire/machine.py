@@ -17,7 +17,7 @@ from buildtools.acquire.cross import PkgConfigAnswer, write_wrapper
 from buildtools.acquire.licences import Bundled, debian_purl
 from buildtools.acquire.repair import Libraries
 from buildtools.acquire.request import AcquireError, WheelRequest
-from buildtools.acquire.toolchain import Toolchain, header_folder
+from buildtools.acquire.toolchain import Toolchain, filled, header_folder
 from buildtools.acquire.tools import Tools
 from buildtools.findings import Cause
 from buildtools.processes import Completed, clean_environment, run
@@ -154,14 +154,12 @@ def _environment(
     places = {
         "{include}": str(folder),
         "{lib}": str(libs[0]) if libs else "/usr/lib",
+        "{link}": " ".join(f"-l{name}" for name in needs.link),
         "{prefix}": str(folder.parent.parent),
         "{sysroot}": "/",
     }
     for name, template in needs.environment.items():
-        value = template
-        for placeholder, path in places.items():
-            value = value.replace(placeholder, path)
-        environment[name] = value
+        environment[name] = filled(template, places)
     for variable, tool in needs.config_tool_variables.items():
         found = shutil.which(tool)
         if found is not None:

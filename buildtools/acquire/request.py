@@ -31,6 +31,17 @@ class Backend(StrEnum):
     CIBUILDWHEEL = "cibuildwheel"
 
 
+class LibraryWay(StrEnum):
+    """Where the client library that a driver links to is from; public, an option of ``wheel``.
+
+    ``auto`` takes packages where their floor allows it and they are supported, else the source.
+    """
+
+    AUTO = "auto"
+    PACKAGES = "packages"
+    SOURCE = "source"
+
+
 class AcquireError(NoWheelError):
     """No wheel could be had or built.
 
@@ -66,7 +77,8 @@ class WheelRequest:
     ``distribution`` is the name on the index; ``version`` an exact one, else ``specifier`` bounds
     it and the newest is taken. ``target`` is where it must run; without a Python of its own it
     means that of ``python``, the interpreter that runs pip and, in a build, the backend.
-    ``offline`` forbids the index: only pip's own find-links are looked in.
+    ``offline`` forbids the index: only pip's own find-links are looked in. ``libraries`` is the way
+    to the client library; ``end_of_life`` allows libraries that nobody supports any more.
     """
 
     distribution: str
@@ -75,6 +87,8 @@ class WheelRequest:
     version: str | None = None
     specifier: str = ""
     offline: bool = False
+    libraries: LibraryWay = LibraryWay.AUTO
+    end_of_life: bool = True
 
     def __post_init__(self) -> None:
         from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -150,7 +164,9 @@ class AcquiredWheel:
 
     ``tags`` are its tag triples (``cp311-cp311-manylinux_2_34_x86_64``); ``bundled`` the sonames of
     the libraries inside; ``log`` the build's log, None for a fetched wheel; ``notes`` what
-    its user should know, such as a bundled library that is past its end of life.
+    its user should know, such as a bundled library that is past its end of life; ``libraries`` the
+    way by which its client library was had, empty where it has none; ``linked`` what is compiled
+    into its modules, each with its version.
     """
 
     path: Path
@@ -163,3 +179,5 @@ class AcquiredWheel:
     bundled: tuple[str, ...] = ()
     log: Path | None = None
     notes: tuple[str, ...] = ()
+    libraries: str = ""
+    linked: tuple[str, ...] = ()

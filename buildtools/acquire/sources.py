@@ -52,13 +52,24 @@ not hand its SQLite to another module of the process."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceLibrary:
-    """A static library of one target: its headers, its archive, and what it is."""
+    """A static library of one target: its headers, its archive, and what it is.
+
+    ``link`` are the words behind ``-l``, ``system`` those of the system's libraries that it needs;
+    ``key`` names everything that decided its bytes; ``notes``
+    go to the wheel's user.
+    """
 
     name: str
     version: str
     include: Path
     lib: Path
     licence: str
+    licence_file: Path | None = None
+    link: tuple[str, ...] = ()
+    system: tuple[str, ...] = ()
+    purl: str = ""
+    key: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def sqlite_amalgamation(tools: Tools) -> Path:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from buildtools.acquire.apt import codename
 from buildtools.acquire.clientlibs import config_tool_answers, pkg_config_answers
 from buildtools.acquire.cross import (
+    PkgConfigAnswer,
     Zig,
-    build_floor,
     quoted,
     triple,
     write_compilers,
@@ -19,34 +19,30 @@ from buildtools.acquire.cross import (
 )
 from buildtools.acquire.headers import PythonHeaders, python_headers
 from buildtools.acquire.licences import Bundled, debian_purl, plain_soname
+from buildtools.acquire.linking import link
 from buildtools.acquire.repair import Libraries
-from buildtools.acquire.request import AcquireError, WheelRequest
+from buildtools.acquire.request import WheelRequest
 from buildtools.acquire.sources import SOURCES, SourceLibrary
-from buildtools.acquire.sysroot import (
-    OLD_RELEASES,
-    Sysroot,
-    make_sysroot,
-    older_releases,
-)
+from buildtools.acquire.sysroot import Sysroot
 from buildtools.acquire.tools import Tools
-from buildtools.binaries import BinaryInvalid, read_binary
-from buildtools.findings import Cause
-from buildtools.recipes import BuildRecipe, PackageSet, Recipe
-from buildtools.targets import LibCFamily, OperatingSystem, Target, Version
+from buildtools.recipes import BuildRecipe, Recipe
+from buildtools.targets import OperatingSystem, Target, Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Toolchain:
     """Everything that one build needs beside pip.
 
-    ``environment`` is added to the child's; ``summary`` is one line for the log; ``notes`` go to
-    the wheel's user.
+    ``environment`` is added to the child's; ``summary`` is one line for the log; ``way`` says
+    what it links to (``packages``, ``source``, empty for nothing or the machine's own); ``notes``
+    go to the wheel's user.
     """
 
     name: str
     environment: Mapping[str, str]
     libraries: Libraries
     summary: str
+    way: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -57,17 +53,23 @@ def zig_toolchain(request: WheelRequest, recipe: Recipe, tools: Tools, room: Pat
     """
     needs = recipe.build
     headers = python_headers(request, tools)
-    linked = _link(request, needs, tools)
+
+    def zig_for(floor: Version | None) -> Zig:
+        words = triple(request.target, floor)
+        return Zig(program=tools.zig(), triple=words, cache=tools.cache / "zig")
+
+    linked = link(request, needs, tools, zig_for)
     sysroot = linked.sysroot
-    triplet = triple(request.target, linked.floor)
-    zig = Zig(program=tools.zig(), triple=triplet, cache=tools.cache / "zig")
+    zig = zig_for(linked.floor)
     sources = tuple(SOURCES[name](tools, zig) for name in (needs.sources if needs else ()))
     environment = {
         **zig.environment(),
-        **_compilers(zig, headers, sysroot, sources, room),
+        **_compilers(zig, headers, sysroot, (*sources, *linked.static), room),
         **_platform(request),
-        **(_recipe_environment(needs, sysroot, room) if needs is not None else {}),
     }
+    client = _client(sysroot, linked.static, needs) if needs is not None else None
+    if needs is not None and client is not None:
+        environment |= _recipe_environment(needs, client, room)
     plugins = None
     if sysroot is not None and needs is not None and needs.plugins is not None:
         folder = sysroot.lib / needs.plugins.directory
@@ -78,108 +80,69 @@ def zig_toolchain(request: WheelRequest, recipe: Recipe, tools: Tools, room: Pat
         libraries=Libraries(
             folders=sysroot.library_folders if sysroot is not None else (),
             plugins=plugins,
-            static=tuple(_static(library) for library in sources),
+            static=tuple(_static(library) for library in (*sources, *linked.static)),
             owners=_owners(sysroot, linked.libraries, plugins) if sysroot is not None else (),
         ),
         summary=f"{zig.triple}; Python headers: {headers.origin}",
+        way=linked.way.value if linked.way is not None else "",
         notes=linked.notes,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Linked:
-    """What is linked to and bundled, and the glibc that this allows as a floor."""
+class _Client:
+    """Where a client library stands, and the words that link it."""
 
-    sysroot: Sysroot | None
-    libraries: tuple[Path, ...]
-    floor: Version | None
-    notes: tuple[str, ...] = ()
-
-
-def _link(request: WheelRequest, needs: BuildRecipe | None, tools: Tools) -> _Linked:
-    """The libraries of the machine's release, else of an older one whose floor fits.
-
-    Raises :class:`AcquireError` naming the library in the way when no release will do.
-    """
-    packages = _packages(request, needs)
-    if packages is None:
-        return _Linked(sysroot=None, libraries=(), floor=build_floor(request.target, ()))
-    failed: list[AcquireError] = []
-    for release in (None, *older_releases()):
-        try:
-            sysroot = make_sysroot(tools, request.target.arch, packages, release=release)
-            libraries = _closure(sysroot, needs)
-            floor = build_floor(request.target, libraries)
-        except AcquireError as error:
-            if not failed and error.cause is not Cause.LIBC_TOO_OLD:
-                raise
-            failed.append(error)
-            continue
-        notes = (OLD_RELEASES[release],) if release and release in OLD_RELEASES else ()
-        for note in notes:
-            tools.on_event("packages", note, None)
-        return _Linked(sysroot=sysroot, libraries=libraries, floor=floor, notes=notes)
-    later = [f"{error.where}: {error.why or error.what}" for error in failed[1:]]
-    failed[0].why = "; ".join([failed[0].why, *later])
-    raise failed[0]
+    include: Path
+    lib: Path
+    root: Path
+    link: tuple[str, ...]
+    plugins: str
+    pkg_config: Mapping[str, PkgConfigAnswer]
 
 
-def _packages(request: WheelRequest, needs: BuildRecipe | None) -> PackageSet | None:
-    """What the recipe links to; None when it links to nothing of the system's."""
-    if needs is None or "debian" not in needs.packages or not needs.link or needs.sources:
+def _client(
+    sysroot: Sysroot | None, static: Sequence[SourceLibrary], needs: BuildRecipe
+) -> _Client | None:
+    """The client library of the packages or of the source way; None where nothing is linked."""
+    if sysroot is not None:
+        folder = f"/usr/lib/{sysroot.multiarch}/{needs.plugins.directory}" if needs.plugins else ""
+        return _Client(
+            include=header_folder(sysroot.include, needs.link),
+            lib=sysroot.lib,
+            root=sysroot.path,
+            link=needs.link,
+            plugins=folder,
+            pkg_config=pkg_config_answers(sysroot, needs.pkg_config),
+        )
+    if not static:
         return None
-    target = request.target
-    if target.libc is None or target.libc.family is not LibCFamily.GLIBC:
-        raise _only_glibc(request)
-    packages = needs.packages["debian"]
-    plugins = needs.plugins.packages if needs.plugins is not None else ()
-    runtime = tuple(dict.fromkeys((*packages.runtime, *plugins)))
-    return PackageSet(build=packages.build, runtime=runtime)
-
-
-def _only_glibc(request: WheelRequest) -> AcquireError:
-    return AcquireError(
-        f"no packages hold the client library for {request.target.spec}",
-        cause=Cause.MISSING_CLIENT_HEADERS,
-        where=request.distribution,
-        why="distribution packages are of Linux with glibc",
+    first = static[0]
+    include = header_folder(first.include, needs.link)
+    # A static library comes before what it needs, the system's libraries last.
+    names = [name for library in static for name in library.link]
+    names += [name for library in static for name in library.system]
+    words = tuple(dict.fromkeys(names))
+    answer = PkgConfigAnswer(
+        version=first.version,
+        cflags=(f"-I{include}",),
+        libs=(f"-L{first.lib}", *(f"-l{name}" for name in words)),
     )
-
-
-def _closure(sysroot: Sysroot, needs: BuildRecipe | None) -> tuple[Path, ...]:
-    """The shared libraries that the module will pull in, found in the sysroot, and the plugins."""
-    if needs is None:
-        return ()
-    found: dict[str, Path] = {}
-    for folder in sysroot.library_folders:
-        for path in sorted(folder.glob("*.so*")):
-            found.setdefault(path.name, path)
-    queue = [found[f"lib{name}.so"] for name in needs.link if f"lib{name}.so" in found]
-    if needs.plugins is not None:
-        queue += sorted((sysroot.lib / needs.plugins.directory).glob("*.so"))
-    closure: dict[str, Path] = {}
-    while queue:
-        path = queue.pop().resolve()
-        if path.name in closure:
-            continue
-        closure[path.name] = path
-        queue += [found[name] for name in _needed(path) if name in found]
-    return tuple(closure[name] for name in sorted(closure))
-
-
-def _needed(path: Path) -> tuple[str, ...]:
-    try:
-        with path.open("rb") as stream:
-            return read_binary(stream).slices[0].needed
-    except BinaryInvalid:
-        return ()
+    return _Client(
+        include=include,
+        lib=first.lib,
+        root=first.include.parent,
+        link=words,
+        plugins="",
+        pkg_config=dict.fromkeys(needs.pkg_config, answer),
+    )
 
 
 def _compilers(
     zig: Zig,
     headers: PythonHeaders,
     sysroot: Sysroot | None,
-    sources: Iterable[SourceLibrary],
+    sources: Sequence[SourceLibrary],
     room: Path,
 ) -> dict[str, str]:
     """The variables that setuptools, meson, cmake and make read for their compilers."""
@@ -190,7 +153,10 @@ def _compilers(
         includes.append(sysroot.include)
         libs.append(sysroot.lib)
     darwin = "-macos" in zig.triple
-    shared = ("-dynamiclib", "-undefined", "dynamic_lookup") if darwin else ("-shared", "-s")
+    shared: tuple[str, ...] = (
+        ("-dynamiclib", "-undefined", "dynamic_lookup") if darwin else ("-shared", "-s")
+    )
+    shared += _kept_private(sources, room, darwin=darwin)
     flags = ["-O2", "-fPIC", *(f"-I{folder}" for folder in dict.fromkeys(includes))]
     return {
         "CC": quoted([programs["cc"]]),
@@ -204,6 +170,21 @@ def _compilers(
         "LDFLAGS": quoted([f"-L{folder}" for folder in libs]),
         "SOURCE_DATE_EPOCH": "315532800",
     }
+
+
+def _kept_private(sources: Sequence[SourceLibrary], room: Path, *, darwin: bool) -> tuple[str, ...]:
+    """What keeps a static library inside the module: only Python's entry point is exported.
+
+    The symbols of OpenSSL's assembly are not hidden by its compiler flags. On macOS a module's
+    symbols are bound by library and name, and no other module can take them.
+    """
+    if not any(library.link for library in sources):
+        return ()
+    if darwin:
+        return ("-Wl,-dead_strip",)
+    exports = room / "exports.map"
+    exports.write_text("{ global: PyInit_*; PyInitU_*; local: *; };\n", encoding="utf-8")
+    return (f"-Wl,--version-script={exports}", "-Wl,--gc-sections")
 
 
 def _platform(request: WheelRequest) -> dict[str, str]:
@@ -226,33 +207,30 @@ def host_platform(target: Target) -> str:
     return f"linux-{target.arch}"
 
 
-def _recipe_environment(needs: BuildRecipe, sysroot: Sysroot | None, room: Path) -> dict[str, str]:
+def _recipe_environment(needs: BuildRecipe, client: _Client, room: Path) -> dict[str, str]:
     """The recipe's own variables with its placeholders filled, and its config tools as programs."""
-    if sysroot is None:
-        return {}
-    include, lib = header_folder(sysroot.include, needs.link), sysroot.lib
     places = {
-        "{include}": str(include),
-        "{lib}": str(lib),
-        "{prefix}": str(sysroot.path / "usr"),
-        "{sysroot}": str(sysroot.path),
+        "{include}": str(client.include),
+        "{lib}": str(client.lib),
+        "{link}": " ".join(f"-l{name}" for name in client.link),
+        "{prefix}": str(client.lib.parent if not client.plugins else client.root / "usr"),
+        "{sysroot}": str(client.root),
     }
-    environment = {}
-    for name, template in needs.environment.items():
-        value = template
-        for placeholder, path in places.items():
-            value = value.replace(placeholder, path)
-        environment[name] = value
-    plugins = f"/usr/lib/{sysroot.multiarch}/{needs.plugins.directory}" if needs.plugins else ""
-    answers = config_tool_answers(include, lib, needs.link, plugins)
+    environment = {name: filled(template, places) for name, template in needs.environment.items()}
+    answers = config_tool_answers(client.include, client.lib, client.link, client.plugins)
     for tool in needs.config_tools:
         write_config_tool(room / "bin" / tool, answers)
     for variable, tool in needs.config_tool_variables.items():
         environment[variable] = str(room / "bin" / tool)
-    pkg_config = write_pkg_config(
-        room / "bin" / "pkg-config", pkg_config_answers(sysroot, needs.pkg_config)
-    )
+    pkg_config = write_pkg_config(room / "bin" / "pkg-config", client.pkg_config)
     return {**environment, "PKG_CONFIG": str(pkg_config), "PATH": search_path(room / "bin")}
+
+
+def filled(template: str, places: Mapping[str, str]) -> str:
+    """A recipe's value with its placeholders replaced."""
+    for placeholder, path in places.items():
+        template = template.replace(placeholder, path)
+    return template
 
 
 def header_folder(include: Path, link: Iterable[str]) -> Path:
@@ -276,7 +254,8 @@ def _static(library: SourceLibrary) -> Bundled:
         soname="",
         name=library.name,
         version=library.version,
-        purl=f"pkg:generic/{library.name}@{library.version}",
+        purl=library.purl or f"pkg:generic/{library.name}@{library.version}",
+        licence_file=library.licence_file,
         licence=library.licence,
     )
 

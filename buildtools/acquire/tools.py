@@ -55,9 +55,27 @@ class Tools:
         folder = self._tool("ziglang", ZIG, _prove_zig)
         return folder / "ziglang" / "zig"
 
+    def zig_version(self, zig: Path) -> str:
+        """What a zig program calls itself."""
+        done = run([zig, "version"], timeout=60)
+        if not done.ok:
+            raise AcquireError("zig does not run", cause=Cause.MISSING_COMPILER, why=done.tail(3))
+        return done.stdout.strip()
+
     def repairwheel(self) -> Path:
         """The folder that holds ``repairwheel`` and what it imports, for ``sys.path``."""
         return self._tool("repairwheel", REPAIRWHEEL, _prove_nothing)
+
+    def program(self, name: str, requirement: str) -> Path:
+        """A program that a wheel of the index carries, by the wheel's own name."""
+        folder = self._tool(name, requirement, _prove_nothing)
+        for path in sorted(folder.rglob(name)):
+            if path.is_file() and path.parent.name in {"bin", "scripts"}:
+                path.chmod(0o755)
+                return path
+        raise AcquireError(
+            f"{name} is not in its wheel", cause=Cause.MISSING_COMPILER, where=str(folder)
+        )
 
     def _tool(self, name: str, requirement: str, prove: Callable[[Path], None]) -> Path:
         """The cached folder of a tool, fetched through pip if it is not there."""

@@ -7,6 +7,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from buildtools.acquire import LibraryWay
 from buildtools.commands.pulse import Pulse
 from buildtools.commands.wheel_asked import Cell, cells, interleaved
 from buildtools.commands.wheel_cells import How, Made, make
@@ -45,6 +46,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="auto takes a wheel of the index that passes its audit, else builds with zig",
     )
+    parser.add_argument(
+        "--libraries",
+        choices=tuple(LibraryWay),
+        default=LibraryWay.AUTO.value,
+        help="the client library: packages of the distribution, or compiled from source; auto "
+        "takes packages where their glibc is old enough and they are supported",
+    )
+    parser.add_argument(
+        "--allow-end-of-life",
+        action="store_true",
+        help="bundle libraries that nobody supports any more, in a wheel that is not to be "
+        "published",
+    )
     parser.add_argument("--wheelhouse", metavar="DIR", help="the store's folder")
     parser.add_argument(
         "--proof",
@@ -82,7 +96,13 @@ def _make_all(
     wanted: tuple[Cell, ...], args: argparse.Namespace, screen: Screen, house: Wheelhouse
 ) -> list[Made]:
     """The cells, several at a time; a cell that cannot be had does not stop the others."""
-    how = How(backend=args.backend, offline=args.offline, proof=args.proof)
+    how = How(
+        backend=args.backend,
+        offline=args.offline,
+        proof=args.proof,
+        libraries=LibraryWay(args.libraries),
+        end_of_life=args.allow_end_of_life,
+    )
     made: dict[str, Made] = {}
 
     def one(cell: Cell) -> None:

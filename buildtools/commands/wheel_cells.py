@@ -12,6 +12,7 @@ from buildtools.acquire import (
     AcquiredWheel,
     AcquireError,
     Backend,
+    LibraryWay,
     OnEvent,
     Tools,
     WheelRequest,
@@ -41,7 +42,7 @@ Say = Callable[[str, str, str, float | None], None]
 
 _VERSIONS_TRIED = 4
 
-STAGES = ("fetch", "tools", "packages", "build", "repair", "proof")
+STAGES = ("fetch", "tools", "packages", "source", "libraries", "build", "repair", "proof")
 """What a cell goes through, in this order; :data:`OnEvent` names them."""
 
 
@@ -56,7 +57,9 @@ class Made:
     cell: Cell
     stored: StoredWheel | None = None
     backend: str = ""
+    libraries: str = ""
     bundled: tuple[str, ...] = ()
+    linked: tuple[str, ...] = ()
     proof: Proof | None = None
     runner: str = ""
     seconds: float = 0.0
@@ -84,7 +87,9 @@ class Made:
             "tags": list(self.stored.name.tags),
             "sha256": self.stored.sha256,
             "backend": self.backend,
+            "libraries": self.libraries,
             "bundled": list(self.bundled),
+            "linked": list(self.linked),
             "verified": self.verified,
             "proof": {
                 "how": self.proof.how,
@@ -124,11 +129,14 @@ class How:
     """How cells are made: the way to build, whether the index may be asked, how far to prove.
 
     ``proof`` is ``full``, ``quick`` (nothing is compiled for it) or ``static`` (nothing is run).
+    ``libraries`` and ``end_of_life`` say what a build may link to: see ``WheelRequest``.
     """
 
     backend: str = "auto"
     offline: bool = False
     proof: str = "full"
+    libraries: LibraryWay = LibraryWay.AUTO
+    end_of_life: bool = False
     cache: Path | None = None
 
 
@@ -165,7 +173,9 @@ def _made(cell: Cell, house: Wheelhouse, say: Say, how: How) -> Made:
         cell=cell,
         stored=stored,
         backend=acquired.backend,
+        libraries=acquired.libraries,
         bundled=acquired.bundled,
+        linked=acquired.linked,
         proof=proof,
         runner="" if proof.word is Proven.EXECUTED else runner_job(cell.target),
         notes=acquired.notes,
@@ -243,6 +253,8 @@ class _Work:
             target=self.cell.target,
             python=self.python,
             offline=self.how.offline,
+            libraries=self.how.libraries,
+            end_of_life=self.how.end_of_life,
         )
 
     def _acquire(self, bound: str) -> AcquiredWheel:

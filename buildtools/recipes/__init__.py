@@ -1,6 +1,13 @@
 """The recipes under ``native/``: what is known of a driver, read from its file or derived."""
 
-from buildtools.recipes.loading import derived_recipe, find_recipe, load_recipes, recipe_root
+from buildtools.recipes.library import LibraryRecipe
+from buildtools.recipes.loading import (
+    derived_recipe,
+    find_recipe,
+    load_libraries,
+    load_recipes,
+    recipe_root,
+)
 from buildtools.recipes.model import (
     PACKAGE_FAMILIES,
     PLACEHOLDERS,
@@ -19,6 +26,7 @@ __all__ = [
     "PLACEHOLDERS",
     "SOURCE_BUNDLES",
     "BuildRecipe",
+    "LibraryRecipe",
     "NativeModule",
     "PackageSet",
     "Plugins",
@@ -28,6 +36,7 @@ __all__ = [
     "RecipeMistake",
     "derived_recipe",
     "find_recipe",
+    "load_libraries",
     "load_recipes",
     "recipe_root",
 ]

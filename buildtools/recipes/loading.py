@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from buildtools.errors import CannotLookError
+from buildtools.recipes.library import LibraryRecipe, read_library
 from buildtools.recipes.model import NativeModule, PureKind, Recipe
 from buildtools.recipes.reading import ReadRecipe, RecipeError, RecipeMistake, read_recipe
 
@@ -37,9 +38,21 @@ def load_recipes(root: Path | None = None) -> Mapping[str, Recipe]:
         if find_recipe(recipes, entry.recipe.driver) is not None:
             raise _refused(entry, 1, 1, f"another recipe is named {entry.recipe.driver!r}")
         recipes[entry.recipe.driver] = entry.recipe
+    libraries = load_libraries(root)
     for entry in read:
         _check_alternative(entry, recipes)
+        _check_libraries(entry, libraries)
     return recipes
+
+
+def load_libraries(root: Path | None = None) -> Mapping[str, LibraryRecipe]:
+    """Every library that the source way compiles, by name: ``native/libraries/*/library.yaml``.
+
+    Raises :class:`RecipeError` for the first file with mistakes.
+    """
+    root = recipe_root() if root is None else root
+    read = [read_library(file) for file in sorted(root.glob("libraries/*/library.yaml"))]
+    return {library.name: library for library in read}
 
 
 def find_recipe(recipes: Mapping[str, Recipe], name: str) -> Recipe | None:
@@ -95,6 +108,16 @@ def _check_alternative(entry: ReadRecipe, recipes: Mapping[str, Recipe]) -> None
     if other.pure is not PureKind.ALWAYS and other.distribution is not None:
         reason = f"{name!r} is compiled too; an alternative is pure or in the standard library"
         raise _refused(entry, line, column, reason)
+
+
+def _check_libraries(entry: ReadRecipe, libraries: Mapping[str, LibraryRecipe]) -> None:
+    build = entry.recipe.build
+    for names in build.libraries.values() if build is not None else ():
+        for name in names:
+            if name not in libraries:
+                known = ", ".join(libraries) or "none"
+                reason = f"no library is named {name!r}; there are {known}"
+                raise _refused(entry, *entry.libraries_at, reason)
 
 
 def _refused(entry: ReadRecipe, line: int, column: int, reason: str) -> RecipeError:

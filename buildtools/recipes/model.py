@@ -59,8 +59,9 @@ class BuildRecipe:
     ``config_tools`` are programs that the build asks for flags, ``config_tool_variables`` the
     variables that name such a program, ``pkg_config`` the ``.pc`` names that it tries, in order;
     ``link`` the libraries without ``lib`` and suffix; ``sources`` the bundles that are compiled in;
-    ``packages`` is keyed by package family; ``requires`` are requirements (PEP 508) of the build
-    beyond those that the sdist names.
+    ``libraries`` names, for each system of :data:`LIBRARY_SYSTEMS`, what the source way compiles in
+    place of packages (folders of ``native/libraries``); ``packages`` is keyed by package family;
+    ``requires`` are requirements (PEP 508) of the build beyond those that the sdist names.
     """
 
     environment: Mapping[str, str]
@@ -69,6 +70,7 @@ class BuildRecipe:
     pkg_config: tuple[str, ...]
     link: tuple[str, ...]
     sources: tuple[str, ...]
+    libraries: Mapping[str, tuple[str, ...]]
     packages: Mapping[str, PackageSet]
     plugins: Plugins | None
     requires: tuple[str, ...]
@@ -99,12 +101,16 @@ class Recipe:
     derived: bool
 
 
-PLACEHOLDERS = ("include", "lib", "prefix", "sysroot")
-"""``include``: the folder of the client library's own header (``mysql.h``, ``sqlite3.h``); ``lib``:
+PLACEHOLDERS = ("include", "lib", "link", "prefix", "sysroot")
+"""``link``: the words that link the client library and, where it is static, all that it needs;
+``include``: the folder of the client library's own header (``mysql.h``, ``sqlite3.h``); ``lib``:
 the folder of its library; ``prefix``: the folder above both; ``sysroot``: the target's root."""
 
 PACKAGE_FAMILIES = ("debian", "alpine", "fedora", "homebrew")
 """The package managers for which a recipe names packages."""
+
+LIBRARY_SYSTEMS = ("linux", "darwin")
+"""The systems for which a recipe names libraries of the source way."""
 
 SOURCE_BUNDLES = ("sqlite-amalgamation",)
 """The source bundles that a build may ask for."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
 import os
 import shutil
 import subprocess
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -142,29 +140,6 @@ def test_offline_asks_nobody(monkeypatch: pytest.MonkeyPatch, tools: Tools, tmp_
     assert time.monotonic() - started < 20
     pure_wheel(tmp_path, "sample")
     assert fetch(request("sample", offline=True), tools).version == "1.0"
-
-
-@pytest.fixture
-def html_mirror() -> Iterator[str]:
-    """A mirror that answers every question with a page, as a captive portal does."""
-
-    class Page(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = b"<html><body>please log in</body></html>"
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-            del format, args
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/debian"
-        server.shutdown()
-        thread.join()
 
 
 def test_a_mirror_that_answers_with_a_page_is_refused(html_mirror: str, tmp_path: Path) -> None:

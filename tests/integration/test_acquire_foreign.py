@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from buildtools.acquire import AcquiredWheel, AcquireError, Backend, Tools, WheelRequest, build
+from buildtools.acquire import (
+    AcquiredWheel,
+    AcquireError,
+    Backend,
+    LibraryWay,
+    Tools,
+    WheelRequest,
+    build,
+)
 from buildtools.acquire.wheelfiles import unpack
 from buildtools.findings import Cause
 from buildtools.host import Interpreter, interpreter_facts
@@ -56,7 +64,9 @@ def there(tmp_path_factory: pytest.TempPathFactory, tools: Tools) -> ForeignPyth
 def made(driver: str, target: str, python: Interpreter, tools: Tools) -> AcquiredWheel:
     recipe = load_recipes()[driver]
     place = parse_target(target, {})
-    request = WheelRequest(distribution=driver, target=place, python=python)
+    request = WheelRequest(
+        distribution=driver, target=place, python=python, libraries=LibraryWay.PACKAGES
+    )
     wheel = build(request, recipe, tools, backend=Backend.ZIG)
     assert audit(wheel.path, request.place, recipe) == ()
     return wheel
@@ -108,6 +118,24 @@ def test_an_old_floor_takes_an_older_release_and_says_what_that_means(
     wheel = made("mysqlclient", "linux/aarch64/glibc2.31", python, tools)
     assert [tag for tag in wheel.tags if "manylinux_2_34" in tag] == []
     assert "end of life" in wheel.notes[0]
+
+
+def test_libraries_past_their_end_are_refused_for_a_wheel_that_others_may_get(
+    python: Interpreter, tools: Tools
+) -> None:
+    place = parse_target("linux/aarch64/glibc2.31", {})
+    request = WheelRequest(
+        distribution="mysqlclient",
+        target=place,
+        python=python,
+        libraries=LibraryWay.PACKAGES,
+        end_of_life=False,
+    )
+    with pytest.raises(AcquireError) as caught:
+        build(request, load_recipes()["mysqlclient"], tools, backend=Backend.ZIG)
+    assert "libmariadb.so.3 needs glibc" in caught.value.why
+    assert "refused: the libraries are" in caught.value.why
+    assert caught.value.floor is not None
 
 
 def test_an_impossible_floor_names_the_library_in_the_way(

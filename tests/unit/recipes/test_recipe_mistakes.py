@@ -195,3 +195,15 @@ def test_mistakes_stand_at_the_same_place_without_the_compiled_yaml_reader(
     assert refused(tmp_path, text).mistakes == compiled
     assert "not YAML" in refused(tmp_path, "summary: {a: b").reason
     assert "not YAML" in refused(tmp_path, b"a: " + b"[" * 1000).reason
+
+
+def test_a_library_that_nobody_knows_is_refused_where_it_is_named(tmp_path: Path) -> None:
+    added = "  link: [demo]\n  libraries:\n    linux: [libdemo]\n"
+    error = refused(tmp_path, GOOD.replace("  link: [demo]\n", added))
+    assert "no library is named 'libdemo'" in error.reason
+    assert error.line == GOOD.splitlines().index("  link: [demo]") + 3
+
+
+def test_a_system_that_nobody_compiles_for_is_refused(tmp_path: Path) -> None:
+    added = "  link: [demo]\n  libraries:\n    plan9: [libdemo]\n"
+    assert "plan9" in refused(tmp_path, GOOD.replace("  link: [demo]\n", added)).reason
