@@ -17,6 +17,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import assert_never
 
 from buildtools.acquire.caching import made_once, safe_name
 from buildtools.acquire.cross import Zig, write_compilers
@@ -28,7 +29,7 @@ from buildtools.acquire.sources import SourceLibrary
 from buildtools.acquire.tools import Tools
 from buildtools.findings import Cause
 from buildtools.processes import clean_environment, run
-from buildtools.recipes import LibraryRecipe, load_libraries
+from buildtools.recipes import BuildSystem, LibraryRecipe, load_libraries
 from buildtools.targets import OperatingSystem, Target
 
 PROCEDURE = "1"
@@ -40,6 +41,10 @@ _TAIL_LINES = 20
 _FLAGS = "-O2 -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections"
 """Hidden: a driver must not hand its OpenSSL to Python's own, nor take that. In sections: what no
 driver calls is left out of the module."""
+
+_COMPILERS = {"CC": "cc", "AR": "ar", "RANLIB": "ranlib", "CFLAGS": _FLAGS}
+"""Found on PATH: OpenSSL compiles its compiler's name and flags in (buildinf.h), and no path may be
+among them."""
 
 _AT_ONCE = threading.BoundedSemaphore(2)
 """Libraries that are compiled at a time: each uses every core but while it is configured."""
@@ -200,8 +205,15 @@ class _Build:
         )
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.write_text(f"{source.origin}; {source.identity}; {self.zig.triple}\n")
-        systems = {"openssl": self.openssl, "cmake": self.cmake}
-        systems[self.recipe.system.value](programs)
+        match self.recipe.system:
+            case BuildSystem.OPENSSL:
+                self.openssl()
+            case BuildSystem.CONFIGURE:
+                self.configure()
+            case BuildSystem.CMAKE:
+                self.cmake(programs)
+            case _ as never:
+                assert_never(never)
 
     def options(self) -> list[str]:
         """The recipe's options, the folders of the libraries below filled in."""
@@ -214,18 +226,10 @@ class _Build:
             found.append(value)
         return found
 
-    def openssl(self, programs: Mapping[str, Path]) -> None:
+    def openssl(self) -> None:
         """OpenSSL's own ``Configure`` and make, in the tree: its files name themselves by it."""
-        del programs
         perl = perl_program(self.tools)
-        # The compiler's name and flags are compiled in (buildinf.h): no path may be among them.
-        environment = {
-            **perl.environment,
-            "CC": "cc",
-            "AR": "ar",
-            "RANLIB": "ranlib",
-            "CFLAGS": _FLAGS,
-        }
+        environment = {**perl.environment, **_COMPILERS}
         options = self.options()
         words: list[str | Path] = [perl.path, self.tree / "Configure", *options]
         done = self.run("configuring", words, environment, self.tree, check=False)
@@ -237,12 +241,21 @@ class _Build:
             self.run("configuring", words, environment, self.tree)
         makefile = self.tree / "Makefile"
         if not makefile.is_file():
-            raise self.failed("configured", done)
+            raise self.failed("configuring", done)
         self.total = len(re.findall(r"(?m)^[^\s:]+\.o: ", makefile.read_text(errors="replace")))
+        self.make({**environment, "PERL": str(perl.path)})
+
+    def configure(self) -> None:
+        """A ``configure`` script that asks the compiler alone, and make, in the tree."""
+        words: list[str | Path] = ["/bin/sh", self.tree / "configure", *self.options()]
+        self.run("configuring", words, _COMPILERS, self.tree)
+        self.make(_COMPILERS)
+
+    def make(self, environment: Mapping[str, str]) -> None:
+        """Run make on every core for the recipe's targets."""
         jobs = f"-j{os.cpu_count() or 1}"
-        make = make_program(self.tools)
-        words = [make, jobs, *self.recipe.targets]
-        self.run("compiling", words, {**environment, "PERL": str(perl.path)}, self.tree)
+        words: list[str | Path] = [make_program(self.tools), jobs, *self.recipe.targets]
+        self.run("compiling", words, environment, self.tree)
 
     def cmake(self, programs: Mapping[str, Path]) -> None:
         """Run cmake and ninja, in ``build`` below the tree."""

@@ -1,6 +1,6 @@
 """The recipes under ``native/``: what is known of a driver, read from its file or derived."""
 
-from buildtools.recipes.library import LibraryRecipe
+from buildtools.recipes.library import BuildSystem, LibraryRecipe
 from buildtools.recipes.loading import (
     derived_recipe,
     find_recipe,
@@ -26,6 +26,7 @@ __all__ = [
     "PLACEHOLDERS",
     "SOURCE_BUNDLES",
     "BuildRecipe",
+    "BuildSystem",
     "LibraryRecipe",
     "NativeModule",
     "PackageSet",

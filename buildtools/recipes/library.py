@@ -36,6 +36,7 @@ class BuildSystem(StrEnum):
     """How a library is configured and compiled."""
 
     OPENSSL = "openssl"
+    CONFIGURE = "configure"
     CMAKE = "cmake"
 
 

@@ -91,7 +91,7 @@ def test_a_library_without_a_mistake_is_read(tmp_path: Path) -> None:
         ("link: [demo]", "needs: [nothing]\nlink: [demo]", 5, "no library is named 'nothing'"),
         ("header: demo.h", "header: ../demo.h", 6, "must stay below"),
         ("0" * 64, "0" * 63, 7, "is no good as demo-1.tar.gz"),
-        ("system: cmake", "system: scons", 9, "must be one of openssl, cmake"),
+        ("system: cmake", "system: scons", 9, "must be one of openssl, configure, cmake"),
         ("[DEMO=ON]", "['DEMO={other}/x']", 10, "is none of the libraries"),
         ("[DEMO=ON]", "['DEMO=$(id)']", 10, "is no good as"),
         ("[DEMO=ON]", "['DEMO=../x']", 10, "is no good as an option"),
