@@ -52,7 +52,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Real servers, real builds, commands from built wheels; under CI=true nothing is skipped."""
-    session.install("-e", ".", *GROUPS["test"], *GROUPS["oracles"])
+    session.install("-e", ".", *GROUPS["test"], *GROUPS["oracles"], "docker>=7.1")
     session.install("-e", "worker", *WORKER_GROUPS["test"])
     both = ["tests/integration", "tests/acceptance", "-n", "2", "--dist", "loadfile"]
     session.run("pytest", *(session.posargs or both))

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 
 from buildtools.commands.options import add_common
 from buildtools.commands.stack_views import Step, describe_states, show_report, show_topics
-from buildtools.errors import ExitCode, UsageError
+from buildtools.errors import BuildtoolsError, ExitCode, UsageError
 from buildtools.report import Screen
-from buildtools.stack import engine_process as engine
 from buildtools.stack.commands import Machine
+from buildtools.stack.engines import CHOICES, Choice, choose, other
+from buildtools.stack.memory import only_one, remembered_mode
 from buildtools.stack.services import Service, chosen, services
 from buildtools.stack.settings import Mode, Settings, load_settings, make_env
+from buildtools.stack.states import Engine
 from buildtools.stack.topics import Topic, load_topics, stack_root
+from buildtools.stack.trouble import StackError
 
 if TYPE_CHECKING:
     from database_consumer.readiness import Moment
@@ -53,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument("--mode", choices=tuple(Mode), help="default: the last one, zookeeper")
     for action in actions.choices.values():
         action.add_argument(
-            "--engine", choices=("process",), default="process", help="what runs the services"
+            "--engine",
+            choices=CHOICES,
+            help="what runs the services; default: STACK_ENGINE, else auto, which says why",
         )
         add_common(action, inner=True)
 
@@ -79,22 +84,29 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
 
 
 def _up(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
-    mode = _mode(args, settings)
+    choice = _choose(args, settings, screen)
+    mode = _mode(args, settings, choice)
     wanted = chosen(services(settings, mode), args.services)
-    with engine.only_one(settings):
-        engine.up(settings, mode, wanted, _machine(screen), timeout=args.timeout)
+    with only_one(settings):
+        _check_other(choice, settings, mode)
+        choice.engine.up(mode, wanted, _machine(screen), timeout=args.timeout)
     if args.no_wait:
-        return _status(args, settings, screen)
-    return _ready(args, settings, screen, wanted)
+        return _show_states(args, settings, choice, mode, screen)
+    return _ready(args, settings, screen, wanted, choice)
 
 
 def _wait(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
-    wanted = chosen(services(settings, _mode(args, settings)), args.services)
-    return _ready(args, settings, screen, wanted)
+    mode = remembered_mode(settings) or Mode.ZOOKEEPER
+    wanted = chosen(services(settings, mode), args.services)
+    return _ready(args, settings, screen, wanted, None)
 
 
 def _ready(
-    args: argparse.Namespace, settings: Settings, screen: Screen, wanted: Sequence[Service]
+    args: argparse.Namespace,
+    settings: Settings,
+    screen: Screen,
+    wanted: Sequence[Service],
+    choice: Choice | None,
 ) -> ExitCode:
     from buildtools.stack.readiness import wait_for
 
@@ -105,38 +117,54 @@ def _ready(
     names = [service.name for service in wanted]
     topics = topics_of(settings) if "kafka" in names else ()
     report = wait_for(settings, names, topics, timeout=args.timeout, tell=tell)
-    tails = {
-        name: engine.log_tail(settings, name)
-        for name in report.missing
-        if (settings.folder / "logs" / f"{name}.log").exists()
-    }
-    return show_report(args.action, settings, report, tails, screen)
+    tails: dict[str, str] = {}
+    if report.missing:
+        # Only now is it asked what runs them: a wait itself needs the protocols alone.
+        engine = (choice or choose(args.engine, settings, os.environ)).engine
+        found = {name: _tail(engine, name) for name in report.missing}
+        tails = {name: tail for name, tail in found.items() if tail}
+    return show_report(args.action, settings, screen, report=report, tails=tails, choice=choice)
+
+
+def _tail(engine: Engine, name: str) -> str:
+    try:
+        return engine.log_tail(name)
+    except BuildtoolsError as error:
+        return f"it cannot be read: {error.what}"
 
 
 def _status(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
-    mode = _mode(args, settings)
-    found = engine.states(settings, mode)
-    describe_states(args.action, settings, mode, found, screen)
+    choice = _choose(args, settings, screen)
+    return _show_states(args, settings, choice, _mode(args, settings, choice), screen)
+
+
+def _show_states(
+    args: argparse.Namespace, settings: Settings, choice: Choice, mode: Mode, screen: Screen
+) -> ExitCode:
+    found = choice.engine.states(mode)
+    describe_states(args.action, settings, screen, mode=mode, found=found, choice=choice)
     return ExitCode.OK if all(state.word == "healthy" for state in found) else ExitCode.NO
 
 
 def _restart(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
-    mode = _mode(args, settings)
+    choice = _choose(args, settings, screen)
+    mode = _mode(args, settings, choice)
     every = services(settings, mode)
     named = [one for one in every if not args.services or one.name in args.services]
     wanted = chosen(every, args.services)
-    with engine.only_one(settings):
-        engine.down(settings, named, screen.event)
-        engine.up(settings, mode, wanted, _machine(screen), timeout=args.timeout)
-    return _ready(args, settings, screen, wanted)
+    with only_one(settings):
+        choice.engine.down(mode, named, screen.event)
+        choice.engine.up(mode, wanted, _machine(screen), timeout=args.timeout)
+    return _ready(args, settings, screen, wanted, choice)
 
 
 def _down(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
-    mode = _mode(args, settings)
-    with engine.only_one(settings):
-        engine.down(settings, services(settings, mode), screen.event)
-    found = engine.states(settings, mode, look=False)
-    describe_states(args.action, settings, mode, found, screen)
+    choice = _choose(args, settings, screen)
+    mode = _mode(args, settings, choice)
+    with only_one(settings):
+        choice.engine.down(mode, services(settings, mode), screen.event)
+    found = choice.engine.states(mode, look=False)
+    describe_states(args.action, settings, screen, mode=mode, found=found, choice=choice)
     return ExitCode.OK if all(state.word == "down" for state in found) else ExitCode.NO
 
 
@@ -151,13 +179,14 @@ def _topics(args: argparse.Namespace, settings: Settings, screen: Screen) -> Exi
 def _reset(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
     from buildtools.commands.stack_reset import reset
 
-    return reset(args, settings, _mode(args, settings), _machine(screen), screen)
+    choice = _choose(args, settings, screen)
+    return reset(args, settings, choice, _machine(screen), screen)
 
 
 def _broker_id(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
     from buildtools.commands.stack_broker import broker_id
 
-    return broker_id(args, settings, screen)
+    return broker_id(args, settings, choose(args.engine, settings, os.environ).engine, screen)
 
 
 def _env(_args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
@@ -174,9 +203,36 @@ def topics_of(settings: Settings) -> tuple[Topic, ...]:
     return load_topics(stack_root(settings.root) / "topics.yaml")
 
 
-def _mode(args: argparse.Namespace, settings: Settings) -> Mode:
+def _choose(args: argparse.Namespace, settings: Settings, screen: Screen) -> Choice:
+    choice = choose(args.engine, settings, os.environ)
+    screen.log(f"{choice.name} engine: {choice.why}")
+    return choice
+
+
+def _mode(args: argparse.Namespace, settings: Settings, choice: Choice) -> Mode:
     asked = getattr(args, "mode", None)
-    return Mode(asked) if asked else engine.remembered_mode(settings) or Mode.ZOOKEEPER
+    if asked:
+        return Mode(asked)
+    if getattr(args, "action", "") == "reset":
+        return remembered_mode(settings) or Mode.ZOOKEEPER
+    return choice.engine.mode() or Mode.ZOOKEEPER
+
+
+def _check_other(choice: Choice, settings: Settings, mode: Mode) -> None:
+    """Refuse to start beside a stack that the other engine runs."""
+    last = other(choice, settings, os.environ)
+    if last is None:
+        return
+    try:
+        running = [one for one in last.states(mode, look=False) if one.word != "down"]
+    except BuildtoolsError:
+        return  # it cannot be asked; what it runs holds its ports, which are looked at next
+    if running:
+        raise StackError(
+            f"the {last.name} engine runs this stack",
+            why=", ".join(f"{one.service.name} is {one.word}" for one in running),
+            next_step=f"buildtools stack down --engine {last.name}",
+        )
 
 
 def _machine(screen: Screen) -> Machine:

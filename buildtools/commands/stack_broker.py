@@ -15,24 +15,25 @@ from buildtools.stack.broker_id import (
     registration,
     wait_out,
 )
-from buildtools.stack.checks import listens
-from buildtools.stack.records import read_record
 from buildtools.stack.settings import Settings
+from buildtools.stack.states import Engine
 from buildtools.stack.trouble import StackError
 from buildtools.stack.zookeeper import ZooKeeperError
 
 
-def broker_id(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
+def broker_id(
+    args: argparse.Namespace, settings: Settings, engine: Engine, screen: Screen
+) -> ExitCode:
     """0 when nobody or the running broker holds the id, 1 when a dead one's session does."""
     try:
         found = registration(settings.zookeeper_port)
-        stale = found is not None and not _broker_lives(settings)
+        stale = found is not None and not engine.broker_lives()
         if stale and (args.wait or args.delete):
             found = wait_out(
                 lambda: registration(settings.zookeeper_port),
                 tell=lambda one: screen.event("kafka", "waiting", f"session 0x{one.owner:x}"),
             )
-            stale = found is not None and not _broker_lives(settings)
+            stale = found is not None and not engine.broker_lives()
     except ZooKeeperError as error:
         raise CannotLookError(
             "ZooKeeper does not answer",
@@ -42,19 +43,14 @@ def broker_id(args: argparse.Namespace, settings: Settings, screen: Screen) -> E
         ) from error
     deleted = False
     if args.delete and found is not None:
-        _delete(settings, found)
+        _delete(settings, engine, found)
         deleted = True
     _show(settings, found, screen, stale=stale, deleted=deleted)
     return ExitCode.NO if stale and not deleted else ExitCode.OK
 
 
-def _broker_lives(settings: Settings) -> bool:
-    record = read_record(settings.folder, "kafka")
-    return (record is not None and record.alive) or listens(settings.inside_port)
-
-
-def _delete(settings: Settings, found: Registration) -> None:
-    if _broker_lives(settings):
+def _delete(settings: Settings, engine: Engine, found: Registration) -> None:
+    if engine.broker_lives():
         raise StackError(
             f"{PATH} is not deleted",
             cause=Cause.ZOOKEEPER_NODE_EXISTS,

@@ -6,39 +6,57 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 
-from buildtools.errors import ExitCode, UsageError
+from buildtools.commands.stack_views import engine_keys
+from buildtools.errors import BuildtoolsError, ExitCode, UsageError
 from buildtools.report import Screen
-from buildtools.stack import engine_process as engine
 from buildtools.stack.commands import Machine
-from buildtools.stack.reset import Plan, carry_out, plan_reset
+from buildtools.stack.docker_endpoint import find_endpoint
+from buildtools.stack.engines import Choice
+from buildtools.stack.memory import only_one, remembered_mode
+from buildtools.stack.reset import Plan, check_confirmed
 from buildtools.stack.services import services
 from buildtools.stack.settings import Mode, Settings, read_env
 
 
 def reset(
-    args: argparse.Namespace, settings: Settings, mode: Mode, machine: Machine, screen: Screen
+    args: argparse.Namespace, settings: Settings, choice: Choice, machine: Machine, screen: Screen
 ) -> ExitCode:
     """Show the plan; with ``--yes`` and the project's name, carry it out as far as the new start.
 
     Gives :attr:`ExitCode.NO` for a plan that is refused.
     """
-    plan = plan_reset(settings, _sources(settings))
-    _show(plan, settings, mode, screen, carried_out=args.yes and not plan.refusals)
+    engine = choice.engine
+    mode = Mode(args.mode) if args.mode else remembered_mode(settings) or Mode.ZOOKEEPER
+    plan = _plan(settings, choice)
+    carried_out = args.yes and not plan.refusals
+    _show(plan, settings, screen, mode=mode, choice=choice, carried_out=carried_out)
     if plan.refusals:
         return ExitCode.NO
     if not args.yes:
         return ExitCode.OK
     typed = _typed(args.project, plan, screen)
-    if typed != plan.project:
-        carry_out(plan, settings, typed)  # refuses before anything is stopped
-    every = services(settings, mode)
-    with engine.only_one(settings):
-        running = engine.remembered_mode(settings) or mode
-        engine.down(settings, services(settings, running), screen.event)
-        carry_out(plan, settings, typed)
-        engine.up(settings, mode, every, machine, timeout=args.timeout)
+    check_confirmed(plan, typed)  # before anything is stopped
+    with only_one(settings):
+        running = engine.mode() or mode
+        engine.down(running, services(settings, running), screen.event)
+        engine.carry_out(plan, typed)
+        engine.up(mode, services(settings, mode), machine, timeout=args.timeout)
     return _ready(args, settings, mode, screen)
+
+
+def _plan(settings: Settings, choice: Choice) -> Plan:
+    """The engine's plan; a remote Docker context forbids it whichever engine runs the stack."""
+    plan = choice.engine.plan_reset(_sources(settings))
+    try:
+        endpoint = find_endpoint(os.environ)
+    except BuildtoolsError:
+        return plan
+    if endpoint.local or any(str(endpoint) in why for why in plan.refusals):
+        return plan
+    why = f"Docker's engine is at {endpoint}, which is not this machine"
+    return replace(plan, refusals=(*plan.refusals, why))
 
 
 def _ready(args: argparse.Namespace, settings: Settings, mode: Mode, screen: Screen) -> ExitCode:
@@ -84,7 +102,15 @@ def _sources(settings: Settings) -> Mapping[str, Mapping[str, str]]:
     return found
 
 
-def _show(plan: Plan, settings: Settings, mode: Mode, screen: Screen, *, carried_out: bool) -> None:
+def _show(
+    plan: Plan,
+    settings: Settings,
+    screen: Screen,
+    *,
+    mode: Mode,
+    choice: Choice,
+    carried_out: bool,
+) -> None:
     names = [one.name for one in services(settings, mode)]
     if screen.as_json:
         screen.document(
@@ -92,10 +118,11 @@ def _show(plan: Plan, settings: Settings, mode: Mode, screen: Screen, *, carried
             {
                 "action": "reset",
                 "project": plan.project,
+                **engine_keys(choice),
                 "mode": mode,
                 "dry_run": not carried_out,
                 "stop": names[::-1],
-                "remove": [str(one.folder) for one in plan.volumes],
+                "remove": [one.where for one in plan.volumes],
                 "start": names,
                 "refusals": list(plan.refusals),
             },
@@ -103,7 +130,7 @@ def _show(plan: Plan, settings: Settings, mode: Mode, screen: Screen, *, carried
         return
     screen.line(f"stop    {', '.join(names[::-1])}")
     for one in plan.volumes:
-        screen.line(f"remove  {one.folder}")
+        screen.line(f"remove  {one.where}")
     screen.line(f"start   {', '.join(names)}, with new topics")
     for why in plan.refusals:
         screen.line(f"REFUSED {why}")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Self
 
 from buildtools.errors import ExitCode
 from buildtools.report import Screen
-from buildtools.stack.engine_process import State
+from buildtools.stack.engines import Choice
 from buildtools.stack.settings import Mode, Settings
+from buildtools.stack.states import State
 from buildtools.stack.topics import diff
 
 if TYPE_CHECKING:
@@ -33,55 +34,62 @@ class Step:
 
 
 def describe_states(
-    action: str, settings: Settings, mode: Mode, found: Sequence[State], screen: Screen
+    action: str,
+    settings: Settings,
+    screen: Screen,
+    *,
+    mode: Mode,
+    found: Sequence[State],
+    choice: Choice,
 ) -> None:
     """The services as a table, or as the contract's JSON."""
     if screen.as_json:
-        entries = [_entry(state) for state in found]
-        body = {"action": action, "project": settings.project, "engine": "process", "mode": mode}
-        screen.document("stack", {**body, "services": entries})
+        body = {"action": action, "project": settings.project, **engine_keys(choice), "mode": mode}
+        screen.document("stack", {**body, "services": [_entry(state) for state in found]})
         return
     rows = [
         (
             state.service.name,
             state.word,
             str(state.service.port),
-            str(state.record.child.pid) if state.record and state.record.child else "-",
-            str(max(0, state.record.starts - 1)) if state.record else "-",
-            _why(state),
+            str(state.pid or "-"),
+            str(state.restarts),
+            state.why,
         )
         for state in found
     ]
-    title = f"{settings.project}: {mode} mode, process engine"
+    title = f"{settings.project}: {mode} mode, {choice.name} engine"
     screen.table(("service", "state", "port", "pid", "restarts", "why"), rows, title=title)
 
 
+def engine_keys(choice: Choice | None) -> dict[str, object]:
+    """The engine and why it was taken, as the contract's JSON has them."""
+    return {} if choice is None else {"engine": choice.name, "engine_why": choice.why}
+
+
 def _entry(state: State) -> dict[str, object]:
-    record = state.record
     return {
         "service": state.service.name,
         "state": state.word,
         "port": state.service.port,
-        "pid": record.child.pid if record and record.child and record.alive else None,
-        "restarts": max(0, record.starts - 1) if record else 0,
-        "why": _why(state),
+        "pid": state.pid,
+        "restarts": state.restarts,
+        "why": state.why,
     }
 
 
-def _why(state: State) -> str:
-    if state.word in {"healthy", "down"}:
-        return ""
-    if state.record is not None and state.record.why:
-        return state.record.why
-    return state.health
-
-
 def show_report(
-    action: str, settings: Settings, report: Report, tails: Mapping[str, str], screen: Screen
+    action: str,
+    settings: Settings,
+    screen: Screen,
+    *,
+    report: Report,
+    tails: Mapping[str, str],
+    choice: Choice | None,
 ) -> ExitCode:
     """How a wait ended; when it failed, what is missing, the timeline and the logs' tails."""
     if screen.as_json:
-        screen.document("stack", _document(action, settings, report))
+        screen.document("stack", _document(action, settings, report, choice))
     elif report.ready:
         screen.line(f"ready after {report.seconds:.1f} s: {', '.join(report.last)}")
     else:
@@ -104,7 +112,9 @@ def show_report(
     return ExitCode.NO
 
 
-def _document(action: str, settings: Settings, report: Report) -> dict[str, object]:
+def _document(
+    action: str, settings: Settings, report: Report, choice: Choice | None
+) -> dict[str, object]:
     def entry(answer: Answer) -> dict[str, object]:
         return {
             "state": str(answer.outcome),
@@ -116,6 +126,7 @@ def _document(action: str, settings: Settings, report: Report) -> dict[str, obje
     return {
         "action": action,
         "project": settings.project,
+        **engine_keys(choice),
         "ready": report.ready,
         "seconds": round(report.seconds, 2),
         "services": [{"service": name, **entry(one)} for name, one in report.last.items()],

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 
 from buildtools.stack.settings import Settings
+from buildtools.stack.trouble import StackError
 
 LOCAL = "127.0.0.1"
 _SECONDS = 2.0
@@ -44,6 +45,18 @@ def port_is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def check_port(service: str, port: int) -> None:
+    """Refuse to start a service whose port is taken; :class:`StackError` says how to find who."""
+    if not port_is_free(port):
+        raise StackError(
+            f"port {port} is taken",
+            where=f"{service} on 127.0.0.1",
+            why="another program listens there",
+            next_step=f"end it (lsof -i :{port} names it), or give {service} another port "
+            "in .stack/.env",
+        )
 
 
 def _zookeeper(settings: Settings) -> str:

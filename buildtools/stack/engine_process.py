@@ -2,87 +2,104 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import json
 import shutil
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
-from buildtools.errors import BusyError
 from buildtools.explain import explain
 from buildtools.findings import Cause
 from buildtools.processes import Lasting, clean_environment, redact, send_signal, start_lasting
-from buildtools.stack.checks import health, port_is_free
+from buildtools.stack.checks import check_port, health, listens
 from buildtools.stack.commands import Machine, check_programs, orders
+from buildtools.stack.memory import remember, remembered_mode
 from buildtools.stack.records import Phase, Record, read_record, record_file
+from buildtools.stack.reset import Plan, carry_out, plan_reset
 from buildtools.stack.services import Service, services
 from buildtools.stack.settings import Mode, Settings
+from buildtools.stack.states import EngineName, State
 from buildtools.stack.trouble import StackError
 from buildtools.stack.volumes import check_space
 from buildtools.writing import write_whole
 
-LEAST_FREE = 512 << 20
 _PAUSE = 0.1
 _TAIL_LINES = 12
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """How a service stands; ``health`` is empty when it is healthy, else why it is not."""
+class ProcessEngine:
+    """See :class:`buildtools.stack.states.Engine`."""
 
-    service: Service
-    record: Record | None
-    health: str
+    name = EngineName.PROCESS
 
-    @property
-    def word(self) -> str:
-        """One word for a table: healthy, starting, waiting, refused, exited or down."""
-        if self.record is None or not (self.record.alive or self.record.keeper.alive):
-            refused = self.record is not None and self.record.phase is Phase.REFUSED
-            return "refused" if refused else "down"
-        if self.record.alive:
-            return "starting" if self.health else "healthy"
-        return self.record.phase.value
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
 
+    def mode(self) -> Mode | None:
+        """The mode of the last start."""
+        return remembered_mode(self._settings)
 
-@contextlib.contextmanager
-def only_one(settings: Settings) -> Iterator[None]:
-    """One command at a time changes the stack; :class:`BusyError` for a second one."""
-    with (settings.folder / "lock").open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise BusyError(
-                "another command is changing this stack", where=str(settings.folder)
-            ) from error
-        yield
+    def up(
+        self, mode: Mode, wanted: Sequence[Service], machine: Machine, *, timeout: float
+    ) -> None:
+        """Start what does not run."""
+        up(self._settings, mode, wanted, machine, timeout=timeout)
 
+    def down(self, mode: Mode, named: Sequence[Service], tell: Callable[[str, str], None]) -> None:
+        """End services; ``mode`` says nothing here."""
+        del mode
+        down(self._settings, named, tell)
 
-def remembered_mode(settings: Settings) -> Mode | None:
-    """The mode of the last start, or None."""
-    try:
-        found = json.loads((settings.folder / "state.json").read_text(encoding="utf-8"))
-        return Mode(found["mode"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    def states(self, mode: Mode, *, look: bool = True) -> tuple[State, ...]:
+        """How each service stands; ``look`` asks it for its health."""
+        found = []
+        for service in services(self._settings, mode):
+            record = read_record(self._settings.folder, service.name)
+            asked = look and record is not None and record.alive
+            said = health(service.name, self._settings) if asked else ""
+            found.append(state_of(service, record, said))
+        return tuple(found)
 
+    def log_tail(self, service: str) -> str:
+        """The last lines of a service's log."""
+        return log_tail(self._settings, service)
 
-def states(settings: Settings, mode: Mode, *, look: bool = True) -> tuple[State, ...]:
-    """How each service stands; ``look`` asks it for its health."""
-    found = []
-    for service in services(settings, mode):
-        record = read_record(settings.folder, service.name)
+    def broker_lives(self) -> bool:
+        """Whether the broker's process runs, or something listens in its place."""
+        record = read_record(self._settings.folder, "kafka")
         alive = record is not None and record.alive
-        said = (health(service.name, settings) if look else "") if alive else "it does not run"
-        found.append(State(service=service, record=record, health=said))
-    return tuple(found)
+        return alive or listens(self._settings.inside_port)
+
+    def plan_reset(self, sources: Mapping[str, Mapping[str, str]]) -> Plan:
+        """The folders under ``.stack/volumes``."""
+        return plan_reset(self._settings, sources)
+
+    def carry_out(self, plan: Plan, typed: str) -> None:
+        """Remove the plan's folders."""
+        carry_out(plan, self._settings, typed)
+
+
+def state_of(service: Service, record: Record | None, unhealthy: str) -> State:
+    """How a service stands by its record; ``unhealthy`` is why it is not healthy, or nothing."""
+    if record is None or not (record.alive or record.keeper.alive):
+        refused = record is not None and record.phase is Phase.REFUSED
+        word = "refused" if refused else "down"
+    elif record.alive:
+        word = "starting" if unhealthy else "healthy"
+    else:
+        word = record.phase.value
+    why = "" if word in {"healthy", "down"} or record is None else record.why or unhealthy
+    lives = record is not None and record.alive and record.child is not None
+    return State(
+        service=service,
+        word=word,
+        pid=record.child.pid if lives and record and record.child else None,
+        restarts=max(0, record.starts - 1) if record else 0,
+        why=why,
+    )
 
 
 def up(
@@ -101,14 +118,14 @@ def up(
     _check_mode(settings, mode)
     names = tuple(service.name for service in wanted)
     check_programs(names, mode, machine)
-    check_space(settings.folder, shutil.disk_usage(settings.folder).free, LEAST_FREE)
+    check_space(settings.folder, shutil.disk_usage(settings.folder).free)
     missing = tuple(service for service in wanted if not _runs(settings, service))
     for service in missing:
         _end(settings, service)
         _check_ports(service)
     for folder in ("run", "logs"):
         (settings.folder / folder).mkdir(exist_ok=True, mode=0o700)
-    write_whole(settings.folder / "state.json", json.dumps({"mode": mode}).encode())
+    remember(settings, mode, EngineName.PROCESS)
     deadline = time.monotonic() + timeout
     start = _Start(settings, mode, machine, wanted=wanted, missing=missing, deadline=deadline)
     start.carry_out()
@@ -320,22 +337,7 @@ def _check_mode(settings: Settings, mode: Mode) -> None:
 
 def _check_ports(service: Service) -> None:
     for port in service.ports:
-        if not port_is_free(port):
-            raise StackError(
-                f"port {port} is taken",
-                where=f"{service.name} on 127.0.0.1",
-                why="another program listens there",
-                next_step=f"end it (lsof -i :{port} names it), or give {service.name} another port "
-                "in .stack/.env",
-            )
+        check_port(service.name, port)
 
 
-__all__ = [
-    "State",
-    "down",
-    "log_tail",
-    "only_one",
-    "remembered_mode",
-    "states",
-    "up",
-]
+__all__ = ["ProcessEngine", "down", "log_tail", "state_of", "up"]

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from buildtools.processes import redact
 from buildtools.stack.settings import Settings
 from buildtools.stack.trouble import StackError
 from buildtools.stack.volumes import Volume, foreign, volume
@@ -20,11 +21,19 @@ _LISTS = ("KAFKA_BROKERS",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Removable:
+    """A volume of either engine; ``where`` is shown: a folder, or the engine's name for it."""
+
+    name: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a reset would do: ``volumes`` are removed; ``refusals`` are why it will not."""
 
     project: str
-    volumes: tuple[Volume, ...]
+    volumes: tuple[Removable, ...]
     refusals: tuple[str, ...]
 
 
@@ -38,7 +47,7 @@ def plan_reset(settings: Settings, sources: Mapping[str, Mapping[str, str]]) -> 
         strange.append(f"{folder}: it is reached through a link")
     return Plan(
         project=settings.project,
-        volumes=found,
+        volumes=tuple(Removable(name=one.name, where=str(one.folder)) for one in found),
         refusals=(*environment_refusals(sources), *strange),
     )
 
@@ -57,7 +66,26 @@ def environment_refusals(sources: Mapping[str, Mapping[str, str]]) -> tuple[str,
             for name, host in _hosts(variables)
             if not is_loopback(host)
         ]
+        if not is_local(engine := variables.get("DOCKER_HOST", "").strip()):
+            found.append(f"DOCKER_HOST is {redact(engine)}, which is not this machine ({where})")
     return tuple(found)
+
+
+def is_local(address: str) -> bool:
+    """Whether a Docker engine at this address (``DOCKER_HOST``'s form) is this machine's own.
+
+    A socket or a pipe, or TCP to a loopback address. ``ssh`` never is, whatever host it names.
+    """
+    scheme, separator, _ = address.partition("://")
+    if not separator:
+        return not address or address.startswith("/")
+    if scheme in {"unix", "npipe", "fd"}:
+        return True
+    try:
+        host = urlsplit(address).hostname or ""
+    except ValueError:
+        return False
+    return scheme in {"tcp", "http", "https"} and is_loopback(host)
 
 
 def is_loopback(host: str) -> bool:
@@ -71,12 +99,8 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def carry_out(plan: Plan, settings: Settings, typed: str) -> None:
-    """Remove the volumes of a plan; the services must be down.
-
-    The plan is made of what was seen a moment ago: labels are looked at again. All volumes are
-    moved away first, so that Kafka's data never stays behind without ZooKeeper's.
-    """
+def check_confirmed(plan: Plan, typed: str) -> None:
+    """Raise :class:`StackError` for a plan that is refused, or whose project was not typed."""
     if plan.refusals:
         raise StackError(
             "the reset is refused, and nothing was touched",
@@ -90,10 +114,20 @@ def carry_out(plan: Plan, settings: Settings, typed: str) -> None:
             why=f"typed {typed!r}, the project is {plan.project!r}",
             next_step=f"buildtools stack reset --yes --project {plan.project}",
         )
-    for one in plan.volumes:
+
+
+def carry_out(plan: Plan, settings: Settings, typed: str) -> None:
+    """Remove the folders of a plan; the services must be down.
+
+    The plan is made of what was seen a moment ago: labels are looked at again. All volumes are
+    moved away first, so that Kafka's data never stays behind without ZooKeeper's.
+    """
+    check_confirmed(plan, typed)
+    found = [volume(settings, one.name) for one in plan.volumes]
+    for one in found:
         if why := foreign(settings, one):
             raise StackError(f"volume {one.name} has changed", where=str(one.folder), why=why)
-    _remove(plan.volumes, settings)
+    _remove(found, settings)
 
 
 def _remove(volumes: Sequence[Volume], settings: Settings) -> None:

@@ -54,6 +54,7 @@ class Settings:
     db_name: str
     db_user: str
     db_password: str
+    db_root_password: str
     redis_password: str
     cluster_id: str
     group: str
@@ -66,7 +67,7 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must not be shown."""
-        return (self.db_password, self.redis_password)
+        return (self.db_password, self.db_root_password, self.redis_password)
 
 
 def read_env(text: str) -> dict[str, str]:
@@ -112,6 +113,7 @@ def make_env(root: Path, project: str) -> Path:
         "DB_NAME=app",
         "DB_USER=app",
         f"DB_PASSWORD={secrets.token_urlsafe(18)}",
+        f"DB_ROOT_PASSWORD={secrets.token_urlsafe(18)}",
         "REDIS_HOST=127.0.0.1",
         f"REDIS_PASSWORD={secrets.token_urlsafe(18)}",
     ]
@@ -165,6 +167,7 @@ def _settings(
         db_name=text("DB_NAME", "app", _NAME),
         db_user=text("DB_USER", "app", _NAME),
         db_password=text("DB_PASSWORD", "", None),
+        db_root_password=text("DB_ROOT_PASSWORD", "", None),
         redis_password=text("REDIS_PASSWORD", "", None),
         cluster_id=text("KAFKA_CLUSTER_ID", "", re.compile(r"[A-Za-z0-9_-]{22}")),
         group=environ.get("KAFKA_GROUP_ID") or "database-writer-group",

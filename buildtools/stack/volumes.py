@@ -26,6 +26,11 @@ class Volume:
     folder: Path
 
     @property
+    def where(self) -> str:
+        """Where it is, to show."""
+        return str(self.folder)
+
+    @property
     def data(self) -> Path:
         """The service's folder."""
         return self.folder / "data"
@@ -68,7 +73,11 @@ def foreign(settings: Settings, found: Volume) -> str:
     return ""
 
 
-def check_space(folder: Path, free: int, least: int) -> None:
+LEAST_FREE = 512 << 20
+"""Bytes that must be free for a start."""
+
+
+def check_space(folder: Path, free: int, least: int = LEAST_FREE) -> None:
     """Refuse to start with less than ``least`` bytes free."""
     if free < least:
         raise StackError(

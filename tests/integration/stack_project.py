@@ -39,9 +39,14 @@ def free_ports(count: int) -> list[int]:
 
 
 class Project:
-    def __init__(self, root: Path, name: str = "stack-test") -> None:
+    """A project on free ports; ``variables`` choose the engine, which is processes by default."""
+
+    def __init__(
+        self, root: Path, name: str = "stack-test", variables: Mapping[str, str] | None = None
+    ) -> None:
         self.root = root
         self.name = name
+        self.variables = {"STACK_ENGINE": "process", **(variables or {})}
         root.mkdir(parents=True, exist_ok=True)
         (root / "pyproject.toml").write_text(f'[project]\nname = "{name}"\n')
         self.ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
@@ -56,9 +61,10 @@ class Project:
 
     def environment(self, **more: str) -> dict[str, str]:
         unset = {"APP_ENV", "NODE_ENV", "DATABASE_URL", "REDIS_URL", "KAFKA_BROKERS"}
+        unset |= {"DOCKER_HOST", "DOCKER_CONTEXT"}
         inherited = {key: value for key, value in os.environ.items() if key not in unset}
         ports = {key: str(value) for key, value in self.ports.items()}
-        return {**inherited, **ports, "PYTHONFAULTHANDLER": "1", **more}
+        return {**inherited, **ports, "PYTHONFAULTHANDLER": "1", **self.variables, **more}
 
     def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -119,20 +125,21 @@ def alive(pid: int) -> bool:
     return text.rpartition(")")[2].split()[0] not in {"Z", "X"}
 
 
-def first_produce(brokers: str, key: str = "k") -> None:
-    """One try, no retries: what a client sees that trusts "ready"."""
+def first_produce(brokers: str, key: str = "k", *, seconds: float = 5) -> None:
+    """One try, no retries, ``seconds`` at most: what a client sees that trusts "ready"."""
     errors: list[KafkaError | None] = []
 
     def delivered(error: KafkaError | None, _message: Message) -> None:
         errors.append(error)
 
-    producer = Producer({"bootstrap.servers": brokers, "retries": 0, "message.timeout.ms": 5000})
+    own = {"bootstrap.servers": brokers, "retries": 0, "message.timeout.ms": int(seconds * 1000)}
+    producer = Producer(own)
     producer.produce(TOPIC, key=key, value=b"{}", on_delivery=delivered)
-    assert producer.flush(10) == 0
+    assert producer.flush(2 * seconds) == 0
     assert errors == [None]
 
 
-def first_join(brokers: str, group: str) -> int:
+def first_join(brokers: str, group: str, *, seconds: float = 20) -> int:
     """The messages that a new group reads from the beginning; fails when it gets no partition."""
     problems: list[KafkaError] = []
     consumer = Consumer(
@@ -147,7 +154,7 @@ def first_join(brokers: str, group: str) -> int:
     consumer.subscribe([TOPIC])
     messages, ends = 0, 0
     try:
-        for _ in range(200):
+        for _ in range(int(seconds * 10)):
             found = consumer.poll(0.1)
             if found is None:
                 continue
@@ -164,3 +171,50 @@ def first_join(brokers: str, group: str) -> int:
     finally:
         consumer.close()
     return messages
+
+
+def credentials(one: Project) -> dict[str, str]:
+    lines = (one.folder / ".env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def set_in_redis_and_mysql(one: Project) -> None:
+    import pymysql
+    import redis
+
+    own = credentials(one)
+    with redis.Redis(port=one.ports["REDIS_PORT"], password=own["REDIS_PASSWORD"]) as link:
+        link.set("word", "kept")
+    connection = pymysql.connect(
+        host="127.0.0.1",
+        port=one.ports["DB_PORT"],
+        user=own["DB_USER"],
+        password=own["DB_PASSWORD"],
+        database=own["DB_NAME"],
+        autocommit=True,
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE words (word VARCHAR(10))")
+        cursor.execute("INSERT INTO words VALUES ('kept')")
+
+
+def read_from_redis_and_mysql(one: Project) -> tuple[str, str]:
+    import pymysql
+    import redis
+
+    own = credentials(one)
+    with redis.Redis(port=one.ports["REDIS_PORT"], password=own["REDIS_PASSWORD"]) as link:
+        cached = link.get("word")
+    connection = pymysql.connect(
+        host="127.0.0.1",
+        port=one.ports["DB_PORT"],
+        user=own["DB_USER"],
+        password=own["DB_PASSWORD"],
+        database=own["DB_NAME"],
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT word FROM words")
+        row = cursor.fetchone()
+    assert isinstance(cached, bytes)
+    assert row is not None
+    return cached.decode(), str(row[0])

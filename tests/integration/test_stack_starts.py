@@ -7,11 +7,12 @@ import pytest
 
 from tests.integration.stack_project import (
     ROUNDS,
-    Project,
     alive,
     first_join,
     first_produce,
     project,
+    read_from_redis_and_mysql,
+    set_in_redis_and_mysql,
 )
 
 
@@ -37,55 +38,8 @@ def test_data_outlives_down_and_up(tmp_path: Path, mode: str) -> None:
         one.ok("up", "--mode", mode)
         for number in range(5):
             first_produce(one.brokers, f"k{number}")
-        _set_in_redis_and_mysql(one)
+        set_in_redis_and_mysql(one)
         one.ok("down")
         one.ok("up")
         assert first_join(one.brokers, "later") == 5
-        assert _read_from_redis_and_mysql(one) == ("kept", "kept")
-
-
-def _credentials(one: Project) -> dict[str, str]:
-    lines = (one.folder / ".env").read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if "=" in line)
-
-
-def _set_in_redis_and_mysql(one: Project) -> None:
-    import pymysql
-    import redis
-
-    own = _credentials(one)
-    with redis.Redis(port=one.ports["REDIS_PORT"], password=own["REDIS_PASSWORD"]) as link:
-        link.set("word", "kept")
-    connection = pymysql.connect(
-        host="127.0.0.1",
-        port=one.ports["DB_PORT"],
-        user=own["DB_USER"],
-        password=own["DB_PASSWORD"],
-        database=own["DB_NAME"],
-        autocommit=True,
-    )
-    with connection, connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE words (word VARCHAR(10))")
-        cursor.execute("INSERT INTO words VALUES ('kept')")
-
-
-def _read_from_redis_and_mysql(one: Project) -> tuple[str, str]:
-    import pymysql
-    import redis
-
-    own = _credentials(one)
-    with redis.Redis(port=one.ports["REDIS_PORT"], password=own["REDIS_PASSWORD"]) as link:
-        cached = link.get("word")
-    connection = pymysql.connect(
-        host="127.0.0.1",
-        port=one.ports["DB_PORT"],
-        user=own["DB_USER"],
-        password=own["DB_PASSWORD"],
-        database=own["DB_NAME"],
-    )
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT word FROM words")
-        row = cursor.fetchone()
-    assert isinstance(cached, bytes)
-    assert row is not None
-    return cached.decode(), str(row[0])
+        assert read_from_redis_and_mysql(one) == ("kept", "kept")

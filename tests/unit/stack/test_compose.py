@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from buildtools.stack.engine_docker import META
 from buildtools.stack.services import services
 from buildtools.stack.settings import Mode
 from buildtools.stack.topics import stack_root
@@ -33,7 +34,9 @@ def interpolated(text: str, **given: str) -> str:
 
 def compose(mode: Mode, **given: str) -> dict[str, Any]:
     text = (stack_root() / FILES[mode]).read_text(encoding="utf-8")
-    made = {"DB_PASSWORD": "d", "REDIS_PASSWORD": "r", "KAFKA_CLUSTER_ID": "c"}
+    made = dict.fromkeys(
+        ("DB_PASSWORD", "DB_ROOT_PASSWORD", "REDIS_PASSWORD", "KAFKA_CLUSTER_ID"), "made"
+    )
     found = yaml.safe_load(interpolated(text, **made, **given))
     assert isinstance(found, dict)
     return found
@@ -145,9 +148,36 @@ def test_the_checks_prove_what_they_should(mode: Mode) -> None:
 
 
 @both
-@pytest.mark.parametrize("secret", ["DB_PASSWORD", "REDIS_PASSWORD"])
+@pytest.mark.parametrize("secret", ["DB_PASSWORD", "DB_ROOT_PASSWORD", "REDIS_PASSWORD"])
 def test_no_credential_has_a_default(mode: Mode, secret: str) -> None:
     text = (stack_root() / FILES[mode]).read_text(encoding="utf-8")
     uses = [found for found in _VARIABLE.finditer(text) if found[1] == secret]
     assert uses
     assert all(found[2] == ":?" for found in uses)
+
+
+def test_a_broker_waits_for_an_old_registration_before_the_images_own_command() -> None:
+    found = compose(Mode.ZOOKEEPER)["services"]
+    words = found["kafka"]["command"]
+    assert words[:2] == ["bash", "-c"]
+    assert words[2].rstrip().endswith("exec /etc/confluent/docker/run")
+    assert 'grep -q "/brokers/ids/$KAFKA_BROKER_ID$"' in words[2]
+    assert "dump" in found["zookeeper"]["environment"]["ZOO_4LW_COMMANDS_WHITELIST"].split(",")
+    assert "command" not in compose(Mode.KRAFT)["services"]["kafka"]
+
+
+@both
+def test_the_engine_looks_for_the_cluster_where_the_brokers_volume_is(mode: Mode) -> None:
+    kafka = compose(mode)["services"]["kafka"]
+    (mount,) = kafka["volumes"]
+    assert f"{mount.split(':')[1]}/meta.properties" == META
+    assert kafka["environment"]["KAFKA_LOG_DIRS"] == mount.split(":")[1]
+
+
+@both
+def test_no_password_is_on_a_command_line(mode: Mode) -> None:
+    for service in compose(mode)["services"].values():
+        words = " ".join(service.get("command", []))
+        assert "made" not in words
+        assert "--requirepass" not in words
+    assert "MYSQL_RANDOM_ROOT_PASSWORD" not in compose(mode)["services"]["mysql"]["environment"]

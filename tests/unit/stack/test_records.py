@@ -8,7 +8,7 @@ import pytest
 
 from buildtools.findings import Cause
 from buildtools.processes import birth_of, send_signal
-from buildtools.stack.engine_process import State
+from buildtools.stack.engine_process import state_of
 from buildtools.stack.records import (
     Phase,
     Process,
@@ -76,7 +76,7 @@ def test_one_word_says_how_a_service_stands(
         child=None if child is None else processes[child],
     )
     service = services(settings(tmp_path), Mode.KRAFT)[-1]
-    assert State(service=service, record=one, health=health).word == word
+    assert state_of(service, one, health).word == word
 
 
 def test_a_full_disk_is_named_before_anything_starts(tmp_path: Path) -> None:

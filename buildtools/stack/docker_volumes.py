@@ -1,0 +1,101 @@
+"""The project's volumes in a Docker engine: whose they are, what a reset may remove."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from buildtools.errors import BuildtoolsError
+from buildtools.stack.containers import PROJECT
+from buildtools.stack.docker_endpoint import Endpoint, asking
+from buildtools.stack.reset import Removable
+from buildtools.stack.settings import Settings
+from buildtools.stack.trouble import StackError
+
+if TYPE_CHECKING:
+    import docker
+
+VOLUME = "com.docker.compose.volume"
+
+
+def check_volumes(
+    client: docker.DockerClient, endpoint: Endpoint, settings: Settings, names: Mapping[str, str]
+) -> None:
+    """Refuse to start on a volume that is somebody else's; compose would use it as it is."""
+    for key, one in _there(client, endpoint, names):
+        if why := foreign(one, key, settings.project):
+            raise StackError(
+                f"volume {one.name} is not this stack's",
+                where=str(endpoint),
+                why=why,
+                next_step="give this project another STACK_PROJECT in .stack/.env",
+            )
+
+
+def plan_volumes(
+    client: docker.DockerClient, endpoint: Endpoint, settings: Settings, names: Mapping[str, str]
+) -> tuple[tuple[Removable, ...], tuple[str, ...]]:
+    """What of these volumes is there, and why some must not be removed."""
+    found, refusals = [], []
+    for key, one in _there(client, endpoint, names):
+        found.append(Removable(name=one.name, where=f"volume {one.name}"))
+        if why := foreign(one, key, settings.project):
+            refusals.append(f"volume {one.name}: {why}")
+        with asking(endpoint, "the containers cannot be listed"):
+            users = client.containers.list(all=True, filters={"volume": one.name})
+        refusals += [
+            f"volume {one.name}: container {user.name}, which is not the stack's, uses it"
+            for user in users
+            if user.labels.get(PROJECT) != settings.project
+        ]
+    return tuple(found), tuple(refusals)
+
+
+def remove_volumes(
+    client: docker.DockerClient,
+    endpoint: Endpoint,
+    settings: Settings,
+    wanted: Sequence[Removable],
+) -> None:
+    """Remove the volumes of a plan; all are looked at again before the first one goes."""
+    handles = []
+    for planned in wanted:
+        with asking(endpoint, f"volume {planned.name} cannot be looked at"):
+            one = client.volumes.get(planned.name)
+        if why := foreign(one, None, settings.project):
+            raise StackError(f"volume {one.name} has changed", where=str(endpoint), why=why)
+        handles.append(one)
+    gone: list[str] = []
+    for one in handles:
+        try:
+            with asking(endpoint, f"volume {one.name} could not be removed"):
+                one.remove()
+        except BuildtoolsError as error:
+            raise StackError(
+                error.what,
+                where=error.where,
+                why=f"{error.why}; removed before it: {', '.join(gone) or 'none'}",
+                next_step="mend that, and run the same reset again: data of Kafka and ZooKeeper "
+                "only goes together",
+            ) from error
+        gone.append(one.name)
+
+
+def foreign(one: Any, key: str | None, project: str) -> str:
+    """Why a volume is not this project's, by compose's labels; nothing when it is."""
+    labels: Mapping[str, str] = one.attrs.get("Labels") or {}
+    if labels.get(PROJECT) is None:
+        return f"it has no label {PROJECT}: compose did not make it"
+    if labels[PROJECT] != project:
+        return f"it is labelled as a volume of project {labels[PROJECT]}"
+    if key is not None and labels.get(VOLUME) != key:
+        return f"it is labelled as volume {labels.get(VOLUME)}"
+    return ""
+
+
+def _there(
+    client: docker.DockerClient, endpoint: Endpoint, names: Mapping[str, str]
+) -> Iterable[tuple[str, Any]]:
+    with asking(endpoint, "the volumes cannot be listed"):
+        every = {one.name: one for one in client.volumes.list()}
+    return [(key, every[name]) for key, name in names.items() if name in every]

@@ -1,0 +1,383 @@
+"""The stack in containers: compose starts and stops them, the SDK says how they stand.
+
+The order by health is kept here, wave by wave, so that a service that fails is named the moment it
+does, and so that Kafka's data is held against ZooKeeper's before the broker starts. By hand,
+``docker compose up`` keeps the same order by ``depends_on``.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from buildtools.explain import explain
+from buildtools.findings import Cause
+from buildtools.processes import redact
+from buildtools.stack.broker_id import cluster_conflict, cluster_id
+from buildtools.stack.checks import check_port
+from buildtools.stack.commands import Machine
+from buildtools.stack.compose import Compose, find_compose
+from buildtools.stack.containers import (
+    Container,
+    containers,
+    foreign_folder,
+    log_of,
+    mode_of,
+    read_file,
+    runs_broker,
+    state_of,
+)
+from buildtools.stack.docker_endpoint import (
+    Endpoint,
+    asking,
+    connect,
+    find_endpoint,
+    refuse_remote,
+)
+from buildtools.stack.docker_volumes import check_volumes, plan_volumes, remove_volumes
+from buildtools.stack.memory import remember, remembered_mode
+from buildtools.stack.reset import Plan, check_confirmed, environment_refusals
+from buildtools.stack.services import Service, services
+from buildtools.stack.settings import Mode, Settings
+from buildtools.stack.states import EngineName, State
+from buildtools.stack.trouble import StackError
+from buildtools.stack.volumes import check_space
+from buildtools.stack.zookeeper import ZooKeeperError
+
+if TYPE_CHECKING:
+    import docker
+
+META = "/var/lib/kafka/data/meta.properties"
+"""Where the broker keeps its cluster's id, in its container; the mount is in the compose file."""
+_PAUSE = 0.2
+_TAIL_LINES = 12
+
+
+class DockerEngine:
+    """See :class:`buildtools.stack.states.Engine`; nothing is asked of Docker before it must be."""
+
+    name = EngineName.DOCKER
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._environ = environ
+        self._endpoint: Endpoint | None = None
+        self._client: docker.DockerClient | None = None
+        self._program: tuple[str, ...] = ()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The engine that Docker's client would ask."""
+        if self._endpoint is None:
+            self._endpoint = find_endpoint(self._environ)
+        return self._endpoint
+
+    def check(self) -> str:
+        """Raise :class:`BuildtoolsError` when it cannot be used; else what it is."""
+        refuse_remote(self.endpoint)
+        compose = self._compose(Mode.ZOOKEEPER).program
+        with asking(self.endpoint, "the Docker engine does not answer"):
+            version = str(self._docker().version().get("Version", "?"))
+        return f"Docker {version} answers at {self.endpoint}, with {' '.join(map(_base, compose))}"
+
+    def mode(self) -> Mode | None:
+        """The mode of the broker's container, else of the last start."""
+        return mode_of(self._containers()) or remembered_mode(self._settings)
+
+    def up(
+        self, mode: Mode, wanted: Sequence[Service], machine: Machine, *, timeout: float
+    ) -> None:
+        """Start what does not run, wave by wave; when it fails, end what was started."""
+        found = self._containers()
+        self._check_mode(mode, found)
+        self._check_folder(found)
+        compose = self._compose(mode)
+        layout = compose.layout()
+        check_volumes(self._docker(), self.endpoint, self._settings, layout.volumes)
+        missing = tuple(one for one in wanted if not _runs(found, one))
+        self._clear(compose, [one for one in missing if one.name in found])
+        for one in missing:
+            check_port(one.name, one.port)
+        self._check_space()
+        remember(self._settings, mode, EngineName.DOCKER)
+        self._pull(compose, layout.images, missing, machine)
+        start = _Start(
+            self, compose, machine.tell, missing=missing, deadline=time.monotonic() + timeout
+        )
+        try:
+            start.carry_out(wanted)
+        except BaseException:
+            self._clear(compose, missing)
+            if not self._containers():
+                self._remove_network(compose)
+            raise
+
+    def down(self, mode: Mode, named: Sequence[Service], tell: Callable[[str, str], None]) -> None:
+        """Stop and remove containers; volumes with a name stay, those without go with them."""
+        found = self._containers()
+        self._check_folder(found)
+        compose = self._compose(mode)
+        there = [one for one in named if one.name in found]
+        for one in there:
+            tell(one.name, "stopping")
+        self._clear(compose, there)
+        for one in there:
+            tell(one.name, "down")
+        if not self._containers():
+            self._remove_network(compose)
+
+    def states(self, mode: Mode, *, look: bool = True) -> tuple[State, ...]:
+        """How each container stands; its health is the engine's own word."""
+        del look
+        found = self._containers()
+        every = []
+        for service in services(self._settings, mode):
+            one = found.get(service.name)
+            waits = (
+                self.waiting_for(one) if mode is Mode.ZOOKEEPER and service.name == "kafka" else ""
+            )
+            every.append(state_of(service, one, waits))
+        return tuple(every)
+
+    def log_tail(self, service: str) -> str:
+        """The last lines that the container said."""
+        one = self._containers().get(service)
+        if one is None:
+            return ""
+        return redact(log_of(one, self.endpoint, lines=_TAIL_LINES), self._settings.secrets)
+
+    def broker_lives(self) -> bool:
+        """Whether a broker's process runs in the container (it may still wait to start it)."""
+        one = self._containers().get("kafka")
+        return one is not None and runs_broker(one, self.endpoint)
+
+    def plan_reset(self, sources: Mapping[str, Mapping[str, str]]) -> Plan:
+        """The project's own volumes of both modes; a remote engine is not even asked."""
+        refusals = environment_refusals(sources)
+        if not self.endpoint.local:
+            why = f"Docker's engine is at {self.endpoint}, which is not this machine"
+            return Plan(project=self._settings.project, volumes=(), refusals=(*refusals, why))
+        names: dict[str, str] = {}
+        for mode in Mode:
+            names.update(self._compose(mode).layout().volumes)
+        if why := foreign_folder(self._containers(), self._settings):
+            refusals = (*refusals, why)
+        found, strange = plan_volumes(self._docker(), self.endpoint, self._settings, names)
+        return Plan(project=self._settings.project, volumes=found, refusals=(*refusals, *strange))
+
+    def carry_out(self, plan: Plan, typed: str) -> None:
+        """Remove the plan's volumes, labels looked at again."""
+        check_confirmed(plan, typed)
+        remove_volumes(self._docker(), self.endpoint, self._settings, plan.volumes)
+
+    # What a start needs.
+
+    def container(self, service: Service) -> Container | None:
+        """A service's container as it is now."""
+        return self._containers().get(service.name)
+
+    def waiting_for(self, one: Container | None) -> str:
+        """What a broker's container waits for before it starts the broker; nothing if it does not.
+
+        The compose file has it wait for an old registration in ZooKeeper to expire.
+        """
+        if one is None or one.status != "running" or one.health == "healthy":
+            return ""
+        log = log_of(one, self.endpoint, lines=1)
+        return log.strip() if log.startswith("waiting: ") else ""
+
+    def check_cluster(self, one: Container) -> None:
+        """Refuse to start a broker whose data is another ZooKeeper's; it is only created yet."""
+        from buildtools.stack.properties import cluster_of
+
+        text = read_file(one, self.endpoint, META)
+        own = None if text is None else cluster_of(text)
+        try:
+            why = cluster_conflict(own, cluster_id(self._settings.zookeeper_port))
+        except ZooKeeperError as error:
+            raise StackError(
+                "ZooKeeper does not answer", cause=Cause.BROKER_UNREACHABLE, why=str(error)
+            ) from error
+        if why:
+            raise StackError(
+                "kafka was not started",
+                cause=Cause.KAFKA_CLUSTER_ID,
+                why=why,
+                next_step="keep or remove the data of Kafka and ZooKeeper together: "
+                "buildtools stack reset",
+            )
+
+    def failure(self, service: Service, what: str, one: Container | None) -> StackError:
+        """Why a service did not start, by its log."""
+        text = "" if one is None else log_of(one, self.endpoint, lines=400)
+        text = redact(text, self._settings.secrets)
+        found = explain(text)
+        tail = "\n".join(text.splitlines()[-_TAIL_LINES:])
+        health = "" if one is None or not one.said else f"its health check says: {one.said}\n"
+        return StackError(
+            what,
+            cause=found.cause if found.known else Cause.UNKNOWN,
+            where=f"container {one.name}" if one else service.name,
+            why=health + (f"{found.explanation}\n{tail}" if found.known else tail),
+            next_step=found.remedy if found.known else "see its log, above",
+        )
+
+    def _docker(self) -> docker.DockerClient:
+        if self._client is None:
+            self._client = connect(self.endpoint, self._environ)
+        return self._client
+
+    def _compose(self, mode: Mode) -> Compose:
+        if not self._program:
+            self._program = find_compose(self._environ)
+        return Compose(
+            program=self._program, settings=self._settings, mode=mode, environ=self._environ
+        )
+
+    def _containers(self) -> Mapping[str, Container]:
+        return containers(self._docker(), self.endpoint, self._settings.project)
+
+    def _check_mode(self, mode: Mode, found: Mapping[str, Container]) -> None:
+        other = mode_of(found)
+        if other is not None and other is not mode and found["kafka"].status != "exited":
+            raise StackError(
+                f"the stack runs in {other} mode",
+                next_step="buildtools stack down, then up again in the other mode",
+            )
+
+    def _check_folder(self, found: Mapping[str, Container]) -> None:
+        if why := foreign_folder(found, self._settings):
+            raise StackError(
+                f"the project {self._settings.project} is another folder's stack",
+                why=why,
+                next_step="give this one another STACK_PROJECT in .stack/.env",
+            )
+
+    def _check_space(self) -> None:
+        """Of an engine whose data folder can be seen from here; others say it themselves."""
+        with asking(self.endpoint, "the Docker engine does not answer"):
+            folder = Path(str(self._docker().info().get("DockerRootDir", "")))
+        if folder.is_absolute() and folder.is_dir():
+            check_space(folder, shutil.disk_usage(folder).free)
+
+    def _pull(
+        self,
+        compose: Compose,
+        images: Mapping[str, str],
+        missing: Sequence[Service],
+        machine: Machine,
+    ) -> None:
+        import docker.errors
+
+        for service in missing:
+            name, image = service.name, images[service.name]
+            with asking(self.endpoint, f"image {image} could not be looked at"):
+                try:
+                    self._docker().images.get(image)
+                    continue
+                except docker.errors.ImageNotFound:
+                    machine.tell(name, f"pulling: {image}")
+            compose.pull(name, machine.tell)
+
+    def _clear(self, compose: Compose, named: Sequence[Service]) -> None:
+        """Stop and remove these services' containers, with the volumes that have no name."""
+        if not named:
+            return
+        names = [one.name for one in named]
+        seconds = sum(one.grace for one in named) + 60
+        compose.do("stop", *names, timeout=seconds, what="the containers could not be stopped")
+        compose.do(
+            *("rm", "--force", "--volumes", *names),
+            timeout=seconds,
+            what="the containers could not be removed",
+        )
+
+    def _remove_network(self, compose: Compose) -> None:
+        compose.do("down", what="the stack's network could not be removed")
+
+
+class _Start:
+    """One start: services whose needs are healthy are started together, then watched."""
+
+    def __init__(
+        self,
+        engine: DockerEngine,
+        compose: Compose,
+        tell: Callable[[str, str], None],
+        *,
+        missing: Sequence[Service],
+        deadline: float,
+    ) -> None:
+        self._engine = engine
+        self._compose = compose
+        self._tell = tell
+        self._missing = {one.name for one in missing}
+        self._deadline = deadline
+        self._started: set[str] = set()
+        self._healthy: set[str] = set()
+
+    def carry_out(self, wanted: Sequence[Service]) -> None:
+        left = list(wanted)
+        while left:
+            self._start([one for one in left if self._may_start(one)])
+            for one in tuple(left):
+                under_way = one.name in self._started or one.name not in self._missing
+                if under_way and self._is_healthy(one):
+                    left.remove(one)
+                    self._healthy.add(one.name)
+            if left:
+                time.sleep(_PAUSE)
+
+    def _may_start(self, service: Service) -> bool:
+        fresh = service.name in self._missing and service.name not in self._started
+        return fresh and set(service.after) <= self._healthy
+
+    def _start(self, now: Sequence[Service]) -> None:
+        if not now:
+            return
+        names = [one.name for one in now]
+        for one in now:
+            self._tell(one.name, "starting")
+        options = ("--no-recreate", "--pull", "never")
+        if "kafka" in names and self._compose.mode is Mode.ZOOKEEPER:
+            self._compose.do("create", *options, "kafka", what="kafka's container was not made")
+            for one in now:
+                made = self._engine.container(one)
+                if one.name == "kafka" and made is not None:
+                    self._engine.check_cluster(made)
+        words = ("up", "--detach", "--no-deps", "--no-build", *options, *names)
+        self._compose.do(*words, what=f"{', '.join(names)} could not be started")
+        self._started.update(names)
+
+    def _is_healthy(self, service: Service) -> bool:
+        """Whether it is; raises when it never will be."""
+        one = self._engine.container(service)
+        if one is None:
+            raise self._engine.failure(service, f"{service.name}'s container is gone", one)
+        again = one.restarts and service.name in self._started
+        if one.status in {"exited", "dead", "restarting"} or again:
+            why = f"{service.name} ended with exit code {one.code}"
+            raise self._engine.failure(service, why, one)
+        if one.health == "unhealthy":
+            raise self._engine.failure(service, f"{service.name} is unhealthy", one)
+        if one.healthy:
+            self._tell(service.name, "healthy")
+            return True
+        if service.name == "kafka" and (waits := self._engine.waiting_for(one)):
+            self._tell("kafka", waits)
+        if time.monotonic() > self._deadline:
+            why = f"{service.name} does not become healthy"
+            raise self._engine.failure(service, why, one)
+        return False
+
+
+def _runs(found: Mapping[str, Container], service: Service) -> bool:
+    one = found.get(service.name)
+    return one is not None and one.status == "running"
+
+
+def _base(word: str) -> str:
+    return Path(word).name

@@ -1,0 +1,175 @@
+"""A Docker engine of the tests' own: Debian's dockerd, its data, socket and process id apart.
+
+It starts as root wherever cgroups can be written; networks are plain bridges without packet
+filters, ports go through its proxy, so that the machine's own rules stay as they are. Under ``CI``
+a machine where it does not start fails the tests with the end of its log.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.docker_images import compose_plugin
+
+_START_SECONDS = 90.0
+_SIZE = "6g"
+
+
+class Dockerd:
+    """One running engine, below a folder of its own."""
+
+    def __init__(self, root: Path, process: subprocess.Popen[bytes]) -> None:
+        self.root = root
+        self._process = process
+
+    @property
+    def host(self) -> str:
+        """Where it listens, as ``DOCKER_HOST`` wants it."""
+        return f"unix://{self.root}/sock"
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """What a command needs to speak to this engine, with compose as a plugin."""
+        return {"DOCKER_HOST": self.host, "DOCKER_CONFIG": str(self.root / "config")}
+
+    def client(self, timeout: float = 600) -> Any:
+        """The SDK's client."""
+        import docker
+
+        return docker.DockerClient(base_url=self.host, timeout=timeout)
+
+    def docker(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """The command line client."""
+        return subprocess.run(
+            ("docker", *words),
+            env={**os.environ, **self.variables},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=check,
+        )
+
+    def volumes(self) -> dict[str, str]:
+        """Every volume with the moment of its making."""
+        found = self.client().volumes.list()
+        return {one.name: str(one.attrs.get("CreatedAt")) for one in found}
+
+    def end(self) -> None:
+        """End it by its process id; its containers are removed first."""
+        try:
+            client = self.client(60)
+            for one in client.containers.list(all=True, ignore_removed=True):
+                one.remove(force=True, v=True)
+        finally:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(60)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+
+
+def add_compose(config: Path) -> None:
+    """Lay compose into a ``DOCKER_CONFIG``, as a user's own plugin."""
+    plugins = config / "cli-plugins"
+    plugins.mkdir(parents=True)
+    (plugins / "docker-compose").symlink_to(compose_plugin())
+
+
+def _cannot(why: str) -> None:
+    """No engine here: a failure under CI, a skip elsewhere."""
+    if os.environ.get("CI"):
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+@contextmanager
+def dockerd(root: Path | None = None) -> Iterator[Dockerd]:
+    """Start an engine; everything of it is gone afterwards."""
+    program = shutil.which("dockerd", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None:
+        _cannot("no dockerd: apt-get install docker.io")
+    if os.geteuid() != 0:
+        _cannot("a Docker engine of the tests' own needs root")
+    # Short, since the path of a socket has 108 characters at most.
+    folder = root or Path(tempfile.mkdtemp(prefix="dockerd-", dir="/var/tmp"))
+    try:
+        with _in_memory(folder, needed=root is None):
+            yield from _started(str(program), folder)
+    finally:
+        if root is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _in_memory(folder: Path, *, needed: bool) -> Iterator[None]:
+    """The engine's data in memory: images unpack in seconds, nothing stays on the disk."""
+    mount = ("mount", "-t", "tmpfs", "-o", f"size={_SIZE},mode=0755", "tmpfs", str(folder))
+    mounted = needed and subprocess.run(mount, check=False, capture_output=True).returncode == 0
+    try:
+        yield
+    finally:
+        if mounted:
+            subprocess.run(("umount", "-l", str(folder)), check=False)
+
+
+def _started(program: str, folder: Path) -> Iterator[Dockerd]:
+    add_compose(folder / "config")
+    log = folder / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            (
+                program,
+                *("--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")),
+                *("--pidfile", str(folder / "pid"), "--host", f"unix://{folder}/sock"),
+                *("--bridge", "none", "--iptables=false", "--ip6tables=false"),
+                *("--log-level", "warn"),
+            ),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    one = Dockerd(folder, process)
+    try:
+        if not _answers(one, process):
+            tail = log.read_text(errors="replace")[-3000:]
+            process.terminate()
+            process.wait(30)
+            _cannot(f"dockerd does not start here:\n{tail}")
+        yield one
+    finally:
+        if process.poll() is None:
+            one.end()
+        _unmount_below(folder)
+
+
+def _answers(one: Dockerd, process: subprocess.Popen[bytes]) -> bool:
+    import docker
+
+    deadline = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            return bool(one.client(5).ping())
+        except (docker.errors.DockerException, OSError):
+            time.sleep(0.2)
+    return False
+
+
+def _unmount_below(folder: Path) -> None:
+    """Unmount what an engine that died may have left."""
+    mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for mount in sorted(mounts, reverse=True):
+        if mount.startswith(f"{folder}/"):
+            subprocess.run(("umount", "-l", mount), check=False, capture_output=True)
