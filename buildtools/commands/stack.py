@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument(
             "--timeout", type=_seconds, default=_WAIT_SECONDS, metavar="S", help="default 120"
         )
-    for action in (up, reset):
+    for action in (up, wait, reset):
         action.add_argument("--mode", choices=tuple(Mode), help="default: the last one, zookeeper")
     for action in actions.choices.values():
         action.add_argument(
@@ -96,7 +96,7 @@ def _up(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCod
 
 
 def _wait(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
-    mode = remembered_mode(settings) or Mode.ZOOKEEPER
+    mode = Mode(args.mode) if args.mode else remembered_mode(settings) or Mode.ZOOKEEPER
     wanted = chosen(services(settings, mode), args.services)
     return _ready(args, settings, screen, wanted, None)
 

@@ -128,9 +128,12 @@ def log_of(one: Container, endpoint: Endpoint, *, lines: int) -> str:
 
 
 def runs_broker(one: Container, endpoint: Endpoint) -> bool:
-    """Whether a broker's process is among those of the container."""
-    if one.status != "running":
-        return False
+    """Whether the container's broker answers its check, or its process is there.
+
+    Health begins anew at each start, so that a healthy one is no broker of before.
+    """
+    if one.status != "running" or one.health == "healthy":
+        return one.status == "running"
     with asking(endpoint, f"the processes of {one.name} cannot be listed"):
         table = one.handle.top()
     return any("kafka.Kafka" in word for row in table.get("Processes") or () for word in row)

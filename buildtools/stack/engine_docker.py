@@ -77,11 +77,11 @@ class DockerEngine:
 
     def check(self) -> str:
         """Raise :class:`BuildtoolsError` when it cannot be used; else what it is."""
-        refuse_remote(self.endpoint)
-        compose = self._compose(Mode.ZOOKEEPER).program
+        client = self._docker()
         with asking(self.endpoint, "the Docker engine does not answer"):
-            version = str(self._docker().version().get("Version", "?"))
-        return f"Docker {version} answers at {self.endpoint}, with {' '.join(map(_base, compose))}"
+            version = str(client.version().get("Version", "?"))
+        words = " ".join(map(_base, self._program))
+        return f"Docker {version} answers at {self.endpoint}, with {words}"
 
     def mode(self) -> Mode | None:
         """The mode of the broker's container, else of the last start."""
@@ -91,10 +91,10 @@ class DockerEngine:
         self, mode: Mode, wanted: Sequence[Service], machine: Machine, *, timeout: float
     ) -> None:
         """Start what does not run, wave by wave; when it fails, end what was started."""
+        compose = self._compose(mode)
         found = self._containers()
         self._check_mode(mode, found)
         self._check_folder(found)
-        compose = self._compose(mode)
         layout = compose.layout()
         check_volumes(self._docker(), self.endpoint, self._settings, layout.volumes)
         missing = tuple(one for one in wanted if not _runs(found, one))
@@ -117,9 +117,9 @@ class DockerEngine:
 
     def down(self, mode: Mode, named: Sequence[Service], tell: Callable[[str, str], None]) -> None:
         """Stop and remove containers; volumes with a name stay, those without go with them."""
+        compose = self._compose(mode)
         found = self._containers()
         self._check_folder(found)
-        compose = self._compose(mode)
         there = [one for one in named if one.name in found]
         for one in there:
             tell(one.name, "stopping")
@@ -227,6 +227,8 @@ class DockerEngine:
 
     def _docker(self) -> docker.DockerClient:
         if self._client is None:
+            refuse_remote(self.endpoint)
+            self._compose(Mode.ZOOKEEPER)  # what is missing here is said before an engine is asked
             self._client = connect(self.endpoint, self._environ)
         return self._client
 

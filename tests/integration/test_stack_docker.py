@@ -194,9 +194,9 @@ def test_with_the_originals_settings_the_same_broker_ends_with_node_exists(
         "command": ["/etc/confluent/docker/run"],
     }
     own.write_text(json.dumps({"services": {"kafka": service}}))
-    override = ("-f", str(own), "up", "--detach", "--no-deps", "kafka")
+    anew = ("up", "--detach", "--force-recreate", "--renew-anon-volumes", "--no-deps", "kafka")
     kafka.stop()
-    _by_hand(stack, *override)
+    _by_hand(stack, "-f", str(own), *anew)
     try:
         stack.ok("wait", "kafka")
         found = _inspect(engine, stack, "kafka")
@@ -209,7 +209,7 @@ def test_with_the_originals_settings_the_same_broker_ends_with_node_exists(
         assert again.wait(timeout=120)["StatusCode"] != 0
         assert "NodeExists" in again.logs(since=since).decode(errors="replace")
     finally:
-        _by_hand(stack, "up", "--detach", "--force-recreate", "--no-deps", "kafka")
+        _by_hand(stack, *anew)
     stack.ok("wait", "kafka")
 
 
