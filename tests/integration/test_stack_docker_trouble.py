@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -176,18 +177,19 @@ def test_auto_takes_processes_and_says_why(tmp_path: Path, config: Path) -> None
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def small_disk() -> Iterator[Path]:
     if os.geteuid() != 0:
         assert not os.environ.get("CI"), "a small file system needs root"
         pytest.skip("a small file system needs root")
-    folder = tmp_path / "small"
-    folder.mkdir()
+    # Short: containerd's socket is below it, and the path of a socket has 108 characters at most.
+    folder = Path(tempfile.mkdtemp(prefix="small-", dir="/var/tmp"))
     mount = ("mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", str(folder))
     subprocess.run(mount, check=True)
     try:
         yield folder
     finally:
         subprocess.run(("umount", "-l", str(folder)), check=True)
+        folder.rmdir()
 
 
 def test_a_full_disk_a_taken_port_and_auto_with_a_real_engine(
