@@ -9,10 +9,11 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
+from typing import NoReturn
 
 from buildtools.commands import COMMANDS
 from buildtools.commands.options import add_common
-from buildtools.errors import BuildtoolsError, ExitCode
+from buildtools.errors import BuildtoolsError, ExitCode, UsageError
 from buildtools.report import Screen
 
 _FOOT = """
@@ -22,10 +23,22 @@ exit codes: 0 as asked · 1 looked, and the answer is no · 2 usage · 3 could n
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """One that raises what it refuses: an error with ``--json`` is a document too."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the words of the command line."""
+        raise UsageError(message, next_step=f"{self.prog} --help lists every option")
+
+
 def run_command_line(words: Sequence[str]) -> int:
     """Run one command and give its exit code; nothing below this exits by itself."""
     parser = _parser(words)
-    args = parser.parse_args(words)
+    try:
+        args = parser.parse_args(words)
+    except UsageError as error:
+        asked = next((word for word in words if word in COMMANDS), None)
+        return _refused(Screen(as_json="--json" in words), asked, error)
     if args.command is None:
         parser.print_help()
         return ExitCode.USAGE
@@ -33,17 +46,38 @@ def run_command_line(words: Sequence[str]) -> int:
     with Screen(as_json=args.json, quiet=args.quiet) as screen:
         try:
             module = importlib.import_module(f"buildtools.commands.{args.command}")
-            return int(module.run(args, screen))
+            code = int(module.run(args, screen))
+            sys.stdout.flush()
         except BuildtoolsError as error:
-            screen.error(str(error))
-            return error.exit_code
+            return _refused(screen, args.command, error)
         except KeyboardInterrupt:
-            screen.error("interrupted")
-            return ExitCode.INTERRUPTED
+            return _refused(screen, args.command, _InterruptedError("interrupted"))
         except BrokenPipeError:
-            # The reader of our output is gone (`| head`): nothing is left to say, and to whom.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return ExitCode.OK
+            return _unread()
+        return code
+
+
+class _InterruptedError(BuildtoolsError):
+    """Ended by the user."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+def _refused(screen: Screen, command: str | None, error: BuildtoolsError) -> int:
+    """Say why there is no result: in words, and with ``--json`` as the one document."""
+    screen.error(str(error))
+    if screen.as_json and command is not None and not screen.documented:
+        try:
+            screen.document(command, {"error": error.as_json()})
+        except BrokenPipeError:
+            _unread()
+    return error.exit_code
+
+
+def _unread() -> int:
+    """The reader of our output is gone (``| head``): nothing is left to say, and to whom."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ExitCode.OK
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -52,7 +86,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """The parser, with the arguments of the command that was asked for only."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="buildtools",
         description="Native database drivers for Python that load where you deploy.",
         epilog=_FOOT,

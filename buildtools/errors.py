@@ -57,6 +57,16 @@ class BuildtoolsError(Exception):
             parts.append(f"next: {self.next_step}")
         return "\n  ".join(parts)
 
+    def as_json(self) -> dict[str, object]:
+        """``error`` in a command's document, where there is no result."""
+        return {
+            "code": int(self.exit_code),
+            "what": self.what,
+            "where": self.where,
+            "why": self.why,
+            "next": self.next_step,
+        }
+
 
 class UsageError(BuildtoolsError):
     """The command line or the configuration is wrong; nothing was looked at."""

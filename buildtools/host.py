@@ -179,6 +179,10 @@ def _application_path(entries: list[str]) -> list[str]:
     return entries[1:] if first in started_from else entries
 
 
+_LAST_WORDS = 100
+"""Characters shown of what a program said that is no Python."""
+
+
 def _ask(executable: Path, prefix: Sequence[str], timeout: float) -> dict[str, object]:
     script = Path(__file__).with_name("host_script.py").read_text(encoding="utf-8")
     kept = {key: os.environ[key] for key in _PYTHON_VARIABLES if key in os.environ}
@@ -188,11 +192,20 @@ def _ask(executable: Path, prefix: Sequence[str], timeout: float) -> dict[str, o
         facts = json.loads(answer.stdout) if answer.ok else None
     except ValueError:
         facts = None
+    if isinstance(facts, dict) and "too_old" in facts:
+        raise CannotLookError(
+            f"Python {facts['too_old']} is too old to be looked at",
+            where=str(executable),
+            why="3.6 is the oldest that can say what it is; 3.11 the oldest that is mended",
+            next_step="name a CPython 3.11 or newer",
+        )
     if not isinstance(facts, dict):
+        # Its last words only: what is no Python repeats the script that it was given.
+        said = answer.tail(1)
         raise CannotLookError(
             "this interpreter does not answer",
             where=str(executable),
-            why=answer.tail(5) or f"it ended with {answer.returncode}",
+            why=said[-_LAST_WORDS:] or f"it ended with {answer.returncode}",
             next_step="name a CPython 3.11 or newer that runs on this machine",
         )
     return facts

@@ -64,6 +64,9 @@ def gather():  # type: () -> "dict[str, Any]"
 
 
 if __name__ == "__main__":
+    if sys.version_info < (3, 6):  # noqa: UP036 - it may be started by any Python
+        print(json.dumps({"too_old": platform.python_version()}))
+        sys.exit(0)
     # What -c or a script's folder put first is not part of what an application sees.
     if sys.path and not getattr(sys.flags, "safe_path", False) and not sys.flags.isolated:
         del sys.path[0]

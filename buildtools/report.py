@@ -45,6 +45,7 @@ class Screen:
     ) -> None:
         self.as_json = as_json
         self.quiet = quiet
+        self.documented = False
         self._out = out or sys.stdout
         self._err = err or sys.stderr
         self._colour = self._out.isatty() and _colour_wanted()
@@ -76,6 +77,7 @@ class Screen:
     def document(self, command: str, body: Mapping[str, object]) -> None:
         """Print the command's one JSON document, ``schema`` first."""
         self.close()
+        self.documented = True
         document = {"schema": f"buildtools.{command}/1", **body}
         self._out.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
         self._out.flush()

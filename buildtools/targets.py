@@ -93,6 +93,12 @@ ARCHITECTURES: Mapping[OperatingSystem, tuple[str, ...]] = {
 }
 """What may stand behind ``OS/``; the first two of Linux and both of macOS are built and proven."""
 
+GOOD = (
+    *("linux/x86_64", "linux/aarch64", "linux/x86_64/musl", "linux/aarch64/musl"),
+    *("darwin/arm64", "darwin/x86_64"),
+)
+"""The targets that wheels are built for and proven on; a refusal lists them."""
+
 DEFAULT_FLOORS: Mapping[tuple[OperatingSystem, LibCFamily | None], Version] = {
     (OperatingSystem.LINUX, LibCFamily.GLIBC): Version(major=2, minor=28),
     (OperatingSystem.LINUX, LibCFamily.MUSL): Version(major=1, minor=2),
@@ -172,7 +178,7 @@ def parse_target(text: str, named: Mapping[str, Target]) -> Target:
     if head in named:
         target = named[head]
         for part in rest:
-            target = target.with_python(parse_python_tag(part))
+            target = target.with_python(_python_of_target(part, text, named))
         return _complete(target)
     if head not in set(OperatingSystem) or not rest:
         raise _bad_target(text, named, "it is neither a name nor OS/ARCH")
@@ -189,7 +195,7 @@ def parse_target(text: str, named: Mapping[str, Target]) -> Target:
         if match is None:
             if not part.startswith("cp"):
                 raise _bad_target(text, named, f"{part!r} is neither a floor nor a Python")
-            python = parse_python_tag(part)
+            python = _python_of_target(part, text, named)
             continue
         if (match["kind"] == "macos") != (system is OperatingSystem.DARWIN):
             raise _bad_target(text, named, f"{part!r} is no floor of {system}")
@@ -209,6 +215,13 @@ def parse_target(text: str, named: Mapping[str, Target]) -> Target:
     )
 
 
+def _python_of_target(part: str, text: str, named: Mapping[str, Target]) -> PythonAbi:
+    try:
+        return parse_python_tag(part)
+    except UsageError as error:
+        raise _bad_target(text, named, error.what) from error
+
+
 def _complete(target: Target) -> Target:
     """Fill in the extension suffixes that follow from platform and Python."""
     if target.python is None or target.python.ext_suffixes:
@@ -219,11 +232,11 @@ def _complete(target: Target) -> Target:
 
 
 def _bad_target(text: str, named: Mapping[str, Target], why: str) -> UsageError:
-    names = ", ".join(sorted({"host", *named}))
+    names = ", ".join((*sorted({"host", *named}), *GOOD))
     return UsageError(
         f"{text!r} is not a target",
         why=why,
-        next_step=f"name one of {names}, or write {GRAMMAR}",
+        next_step=f"name one of {names}; the whole grammar is {GRAMMAR}",
     )
 
 

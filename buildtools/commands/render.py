@@ -10,12 +10,14 @@ from buildtools import __version__
 from buildtools.commands.options import add_common
 from buildtools.configuration import load_configuration
 from buildtools.deploy.blueprint import drift, new_blueprint, updated_blueprint
-from buildtools.deploy.blueprint_check import check_blueprint
+from buildtools.deploy.blueprint_check import check_blueprint, unreadable_finding
 from buildtools.deploy.blueprint_findings import BlueprintFinding, Rule
+from buildtools.deploy.blueprint_reading import LARGEST, BlueprintUnreadable, decoded
 from buildtools.deploy.service import RenderService, render_service
 from buildtools.errors import CannotLookError, ExitCode
 from buildtools.findings import Severity
 from buildtools.report import Screen
+from buildtools.writing import write_whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
     """Carry out one of the subcommands."""
     if args.action == "check":
-        return _report(check_blueprint(_read(args.file), str(args.file)), screen, str(args.file))
+        return _report(_checked(args.file), screen, str(args.file))
     if args.action == "build":
         return _build(args, screen)
     service = render_service(load_configuration(Path.cwd()), __version__)
@@ -85,12 +87,13 @@ def _command(service: RenderService, screen: Screen) -> ExitCode:
 
 
 def _write(file: Path, service: RenderService, screen: Screen) -> ExitCode:
-    old = _read(file) if file.exists() else ""
-    new = updated_blueprint(old, service) if old else new_blueprint(service)
+    try:
+        old = decoded(_read(file)) if file.exists() else ""
+    except BlueprintUnreadable as unreadable:
+        return _report((unreadable_finding(unreadable, str(file)),), screen, str(file))
+    new = updated_blueprint(old, service, str(file)) if old else new_blueprint(service)
     if new != old:
-        beside = file.with_name(f".{file.name}.new")
-        beside.write_text(new, encoding="utf-8")
-        beside.replace(file)
+        write_whole(file, new.encode())
     said = f"{file}: {'written' if new != old else 'up to date already'}"
     if not screen.as_json:
         screen.line(said)
@@ -99,9 +102,9 @@ def _write(file: Path, service: RenderService, screen: Screen) -> ExitCode:
 
 
 def _check(file: Path, service: RenderService, screen: Screen) -> ExitCode:
-    text = _read(file)
-    findings = list(check_blueprint(text, str(file)))
-    difference = drift(text, service, str(file))
+    findings = list(_checked(file))
+    broken = any(found.rule is Rule.NOT_YAML for found in findings)
+    difference = "" if broken else drift(decoded(_read(file)), service, str(file))
     if difference:
         findings.append(
             BlueprintFinding(
@@ -117,15 +120,25 @@ def _check(file: Path, service: RenderService, screen: Screen) -> ExitCode:
     return _report(tuple(findings), screen, str(file))
 
 
-def _read(file: Path) -> str:
+def _checked(file: Path) -> tuple[BlueprintFinding, ...]:
+    """The linter's findings of a file; one where it is no text."""
     try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return check_blueprint(decoded(_read(file)), str(file))
+    except BlueprintUnreadable as unreadable:
+        return (unreadable_finding(unreadable, str(file)),)
+
+
+def _read(file: Path) -> bytes:
+    """What the file holds, up to more than a Blueprint may."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(LARGEST + 1)
+    except OSError as error:
         raise CannotLookError(
             "the Blueprint cannot be read",
             where=str(file),
-            why=str(error),
-            next_step=f"buildtools render blueprint --write {file}",
+            why=error.strerror or str(error),
+            next_step="buildtools render blueprint --write FILE makes one",
         ) from error
 
 

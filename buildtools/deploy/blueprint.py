@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import NoneType
 from typing import Any
 
+import yaml
+
+from buildtools.deploy.blueprint_reading import BlueprintUnreadable, composed, fields_of
+from buildtools.deploy.blueprint_splice import plain, spliced
 from buildtools.deploy.service import RenderService
 from buildtools.errors import CannotLookError
 
@@ -69,103 +73,63 @@ def _key_value(service: RenderService) -> dict[str, Any]:
 
 def new_blueprint(service: RenderService) -> str:
     """A whole Blueprint as text."""
-    return HEADER.format(name=service.name) + _dump({"services": resources(service)})
+    return HEADER.format(name=service.name) + spliced("{}\n", resources(service))
 
 
-def updated_blueprint(text: str, service: RenderService) -> str:
+def updated_blueprint(text: str, service: RenderService, path: str = "") -> str:
     """The Blueprint with this service and its store brought up to date.
 
-    Comments, order, other services, and keys and variables that the configuration does not know
-    stay as they are. Raises :class:`CannotLookError` when the text is no Blueprint.
+    All else stays as it is to the letter, also keys and variables that the configuration does not
+    know. Raises :class:`CannotLookError` when the text is no Blueprint.
     """
-    from ruamel.yaml.error import YAMLError
-
-    yaml = _round_trip()
     try:
-        document = yaml.load(text)
-    except YAMLError as error:
+        root = composed(text)
+    except BlueprintUnreadable as unreadable:
         raise CannotLookError(
             "the Blueprint is not YAML",
-            why=str(error).splitlines()[0],
-            next_step="buildtools render check FILE names the line",
-        ) from error
-    if document is None:
+            where=f"{path}:{unreadable.line}:{unreadable.column}".lstrip(":"),
+            why=unreadable.problem,
+            next_step="buildtools render check FILE says the same of every mistake",
+        ) from unreadable
+    if root is None and not text.strip():
         return new_blueprint(service)
-    if not isinstance(document, dict) or not isinstance(document.get("services", []), list):
-        raise CannotLookError("the file is no Blueprint", why="it holds no list of services")
-    there = document.setdefault("services", [])
-    changed = False
-    for wanted in resources(service):
-        found = next((item for item in there if _is(item, wanted["name"])), None)
-        if found is None:
-            there.append(wanted)
-            changed = True
-        else:
-            changed = _merge(found, wanted) or changed
-    if not changed:
-        return text
-    out = io.StringIO()
-    yaml.dump(document, out)
-    return out.getvalue()
+    if not _may_hold_services(root):
+        raise CannotLookError(
+            "the file is no Blueprint", where=path, why="it holds no list of services"
+        )
+    wanted = resources(service)
+    updated = spliced(text, wanted)
+    if not _holds(updated, wanted):
+        raise CannotLookError(
+            "the Blueprint cannot be brought up to date in place",
+            where=path,
+            why="its services are written in a way that this tool cannot change safely",
+            next_step="buildtools render blueprint prints one to copy from",
+        )
+    return updated
+
+
+def _may_hold_services(root: yaml.Node | None) -> bool:
+    if root is None:
+        return True
+    services = fields_of(root).get("services")
+    return isinstance(root, yaml.MappingNode) and (
+        services is None or isinstance(plain(services[1]), (list, NoneType))
+    )
+
+
+def _holds(text: str, wanted: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the text says what it should."""
+    try:
+        return spliced(text, wanted) == text
+    except BlueprintUnreadable:
+        return False
 
 
 def drift(text: str, service: RenderService, path: str) -> str:
     """What an update would change, as a unified diff; empty when nothing."""
-    wanted = updated_blueprint(text, service)
+    wanted = updated_blueprint(text, service, path)
     lines = difflib.unified_diff(
         text.splitlines(keepends=True), wanted.splitlines(keepends=True), path, "generated"
     )
     return "".join(lines)
-
-
-def _is(item: object, name: str) -> bool:
-    return isinstance(item, dict) and item.get("name") == name
-
-
-def _merge(found: dict[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Set what differs in one service; True when something did."""
-    changed = False
-    for key, value in wanted.items():
-        if key == "envVars":
-            changed = _merge_variables(found.setdefault("envVars", []), value) or changed
-        elif found.get(key) != value:
-            found[key] = value
-            changed = True
-    return changed
-
-
-def _merge_variables(found: list[Any], wanted: list[dict[str, Any]]) -> bool:
-    changed = False
-    for variable in wanted:
-        at = next(
-            (n for n, item in enumerate(found) if _key(item) == variable["key"]),
-            None,
-        )
-        if at is None:
-            found.append(variable)
-            changed = True
-        elif dict(found[at]) != variable:
-            found[at].clear()
-            found[at].update(variable)
-            changed = True
-    return changed
-
-
-def _key(item: object) -> object:
-    return item.get("key") if isinstance(item, dict) else None
-
-
-def _round_trip() -> Any:
-    from ruamel.yaml import YAML
-
-    yaml = YAML(typ="rt")
-    yaml.preserve_quotes = True
-    yaml.width = 4096
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    return yaml
-
-
-def _dump(document: Mapping[str, Any]) -> str:
-    out = io.StringIO()
-    _round_trip().dump(dict(document), out)
-    return out.getvalue()

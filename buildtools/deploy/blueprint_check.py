@@ -6,13 +6,20 @@ Every finding carries the line and column of the node that it is about, both cou
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import assert_never
 
 import yaml
 
 from buildtools.deploy.blueprint_findings import BlueprintFinding, Rule
+from buildtools.deploy.blueprint_reading import (
+    BlueprintUnreadable,
+    composed,
+    fields_of,
+    is_merge,
+    merged,
+    text_of,
+)
 from buildtools.deploy.blueprint_rules import across_services, of_service, of_variable
 from buildtools.deploy.blueprint_shapes import (
     CRON,
@@ -31,24 +38,16 @@ from buildtools.deploy.blueprint_shapes import (
 )
 from buildtools.findings import Severity
 
-LARGEST = 1 << 20
-"""Bytes; a Blueprint of more is refused unread."""
-
 
 def check_blueprint(text: str, path: str) -> tuple[BlueprintFinding, ...]:
     """Every finding of a Blueprint, in the file's order; none when there is nothing to say."""
-    if len(text.encode(errors="replace")) > LARGEST:
-        return (_plain(path, Rule.NOT_YAML, "it is larger than a megabyte"),)
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        found = _plain(path, Rule.NOT_YAML, str(error.problem or error.context))
-        return (found.at(mark.line + 1, mark.column + 1),) if mark else (found,)
-    except (yaml.YAMLError, RecursionError) as error:
-        return (_plain(path, Rule.NOT_YAML, str(error).splitlines()[0]),)
+        root = composed(text)
+    except BlueprintUnreadable as unreadable:
+        return (unreadable_finding(unreadable, path),)
     if root is None:
-        return (_plain(path, Rule.MISSING_KEY, "the file is empty"),)
+        empty = BlueprintUnreadable("the file is empty")
+        return (unreadable_finding(empty, path, Rule.MISSING_KEY),)
     walk = _Walk(path)
     walk.check(root, ROOT, "the Blueprint")
     walk.findings.extend(across_services(root, path))
@@ -56,9 +55,18 @@ def check_blueprint(text: str, path: str) -> tuple[BlueprintFinding, ...]:
     return tuple(sorted(unique, key=lambda found: (found.line or 0, found.column or 0)))
 
 
-def _plain(path: str, rule: Rule, evidence: str) -> BlueprintFinding:
+def unreadable_finding(
+    unreadable: BlueprintUnreadable, path: str, rule: Rule = Rule.NOT_YAML
+) -> BlueprintFinding:
+    """The one finding of a text that is no Blueprint."""
     return BlueprintFinding(
-        rule=rule, severity=Severity.ERROR, path=path, evidence=evidence, remedy=rule.remedy
+        rule=rule,
+        severity=Severity.ERROR,
+        path=path,
+        evidence=unreadable.problem,
+        remedy=rule.remedy,
+        line=unreadable.line,
+        column=unreadable.column,
     )
 
 
@@ -71,7 +79,7 @@ class _Walk:
     def __init__(self, path: str) -> None:
         self.path = path
         self.findings: list[BlueprintFinding] = []
-        self.depth = 0
+        self._seen: set[tuple[int, int]] = set()
 
     def say(
         self, node: yaml.Node, rule: Rule, evidence: str, severity: Severity = Severity.ERROR
@@ -81,26 +89,23 @@ class _Walk:
         )
 
     def check(self, node: yaml.Node, kind: Kind, where: str) -> None:
-        """Check one node against its kind."""
-        if self.depth > 50:  # noqa: PLR2004 - an alias may point at its own parent
+        """Check one node against its kind; once, however many aliases lead to it."""
+        if (id(node), id(kind)) in self._seen:
             return
-        self.depth += 1
-        try:
-            match kind:
-                case Scalar():
-                    self._scalar(node, kind, where)
-                case Choice():
-                    self._choice(node, kind, where)
-                case Range():
-                    self._range(node, kind, where)
-                case ListOf():
-                    self._list(node, kind, where)
-                case Shape():
-                    self._mapping(node, kind, where)
-                case _:
-                    assert_never(kind)
-        finally:
-            self.depth -= 1
+        self._seen.add((id(node), id(kind)))
+        match kind:
+            case Scalar():
+                self._scalar(node, kind, where)
+            case Choice():
+                self._choice(node, kind, where)
+            case Range():
+                self._range(node, kind, where)
+            case ListOf():
+                self._list(node, kind, where)
+            case Shape():
+                self._mapping(node, kind, where)
+            case _:
+                assert_never(kind)
 
     def _scalar(self, node: yaml.Node, kind: Scalar, where: str) -> None:
         tag = node.tag.rpartition(":")[2]
@@ -147,7 +152,7 @@ class _Walk:
 
     def _service_shape(self, node: yaml.Node) -> Shape:
         """The shape that a service's ``type`` and ``runtime`` call for."""
-        fields = scalars(node)
+        fields = {name: text_of(value) for name, (_, value) in fields_of(node).items()}
         if fields.get("type") in {"keyvalue", "redis"}:
             return KEY_VALUE
         if fields.get("type") == "cron":
@@ -162,11 +167,16 @@ class _Walk:
             return
         seen: set[str] = set()
         for key, value in node.value:
+            if is_merge(key):
+                continue
             name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
             if name in seen:
                 self.say(key, Rule.DUPLICATE_KEY, f"{name} stands twice in {kind.name}")
             seen.add(name)
             self._field(kind, name, key, value)
+        for name, (key, value) in merged(node).items():
+            self._field(kind, name, key, value)
+            seen.add(name)
         for name in kind.required:
             if name not in seen:
                 self.say(node, Rule.MISSING_KEY, f"{kind.name} needs {name}")
@@ -195,15 +205,3 @@ class _Walk:
 
 def _known_type(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.value in SERVICE_TYPES
-
-
-def scalars(node: yaml.Node) -> dict[str, str]:
-    """The scalar fields of a mapping node, as text."""
-    return dict(_scalars(node))
-
-
-def _scalars(node: yaml.Node) -> Iterator[tuple[str, str]]:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and isinstance(value, yaml.ScalarNode):
-                yield key.value, value.value

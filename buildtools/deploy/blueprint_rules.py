@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import yaml
 
 from buildtools.deploy.blueprint_findings import BlueprintFinding, Rule
+from buildtools.deploy.blueprint_reading import Fields, fields_of, text_of
 from buildtools.findings import Severity
 
 _SECRET_NAME = re.compile(
@@ -24,25 +25,6 @@ _HARMLESS = re.compile(r"^(|true|false|none|null|yes|no|\d{1,3})$", re.IGNORECAS
 _SOURCES = ("value", "generateValue", "fromDatabase", "fromService", "fromGroup")
 _CRON_FIELD = re.compile(r"(\*|[0-9A-Za-z,\-*]+)(/\d{1,4})?")
 _FREE = "free"
-
-
-def fields_of(node: yaml.Node) -> dict[str, tuple[yaml.Node, yaml.Node]]:
-    """Key to (key node, value node) of a mapping; empty for anything else."""
-    if not isinstance(node, yaml.MappingNode):
-        return {}
-    return {
-        str(key.value): (key, value)
-        for key, value in node.value
-        if isinstance(key, yaml.ScalarNode)
-    }
-
-
-def text_of(node: yaml.Node | None) -> str | None:
-    """A scalar's text."""
-    return node.value if isinstance(node, yaml.ScalarNode) else None
-
-
-Fields = dict[str, tuple[yaml.Node, yaml.Node]]
 
 
 def of_service(node: yaml.Node, path: str) -> Iterator[BlueprintFinding]:
@@ -229,7 +211,7 @@ def across_services(root: yaml.Node, path: str) -> Iterator[BlueprintFinding]:
     """What is wrong between resources: names that stand twice, references to nothing."""
     names: dict[str, yaml.Node] = {}
     kinds: dict[str, str] = {}
-    resources = list(_resources(root, 0))
+    resources = list(_resources(root, set()))
     for section, node in resources:
         name = fields_of(node).get("name")
         text = text_of(name[1]) if name else None
@@ -241,9 +223,8 @@ def across_services(root: yaml.Node, path: str) -> Iterator[BlueprintFinding]:
         names.setdefault(text, name[1])
         kind = fields_of(node).get("type")
         kinds[text] = section if section != "services" else (text_of(kind[1]) if kind else "") or ""
-    for section, node in resources:
-        if section == "services":
-            yield from _references(node, kinds, path)
+    for node in {id(node): node for section, node in resources if section == "services"}.values():
+        yield from _references(node, kinds, path)
 
 
 def _references(node: yaml.Node, kinds: dict[str, str], path: str) -> Iterator[BlueprintFinding]:
@@ -269,16 +250,24 @@ def _references(node: yaml.Node, kinds: dict[str, str], path: str) -> Iterator[B
                 )
 
 
-def _resources(node: yaml.Node, depth: int) -> Iterator[tuple[str, yaml.Node]]:
-    """Every service, database and group, at the root, ungrouped or in an environment."""
-    if depth > 4:  # noqa: PLR2004 - root, project, environment; deeper is an alias in a circle
+def _resources(node: yaml.Node, seen: set[int]) -> Iterator[tuple[str, yaml.Node]]:
+    """Every service, database and group, at the root, ungrouped or in an environment.
+
+    What an alias leads to once more is not gone into again; an item that stands twice in a list is
+    two resources.
+    """
+    if id(node) in seen:
         return
+    seen.add(id(node))
     for name, (_, value) in fields_of(node).items():
-        items = value.value if isinstance(value, yaml.SequenceNode) else ()
+        if name == "ungrouped":
+            yield from _resources(value, seen)
+            continue
+        if not isinstance(value, yaml.SequenceNode) or id(value) in seen:
+            continue
+        seen.add(id(value))
         if name in {"services", "databases", "envVarGroups"}:
-            yield from ((name, item) for item in items)
+            yield from ((name, item) for item in value.value)
         elif name in {"projects", "environments"}:
-            for item in items:
-                yield from _resources(item, depth + 1)
-        elif name == "ungrouped":
-            yield from _resources(value, depth + 1)
+            for item in value.value:
+                yield from _resources(item, seen)

@@ -10,12 +10,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from buildtools.deploy.own_copy import own_requirement
 from buildtools.doctor import examine
 from buildtools.environment import scan
 from buildtools.errors import CannotLookError
 from buildtools.findings import Cause
 from buildtools.host import Interpreter, interpreter_facts
-from buildtools.processes import run
+from buildtools.processes import clean_environment, run
 
 WRONG_KIND = frozenset(
     {
@@ -69,7 +70,25 @@ def remake(root: Path, interpreter: Interpreter, say: Say) -> Interpreter:
             next_step=f"take {OWN} out of the repository: git rm -r --cached {OWN}",
         )
     shutil.rmtree(aside, ignore_errors=True)
+    _bring_tool(own, say)
     return interpreter_facts(own)
+
+
+def _bring_tool(own: Path, say: Say) -> None:
+    """Install this tool into the new environment, whose Python the next build starts with.
+
+    Without it that build would bring it, and so change what this one left. It can: this build is
+    none the worse where it cannot be had.
+    """
+    requirement = own_requirement()
+    if not requirement:
+        return
+    words = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement]
+    made = run([own / "bin" / "python", *words], timeout=_SECONDS, env=clean_environment())
+    if made.ok:
+        say(f"{requirement} is installed into it")
+    else:
+        say(f"{requirement} could not be installed into it; the next build will: {made.tail(1)}")
 
 
 def disarm_strays(root: Path, interpreter: Interpreter, say: Say) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from buildtools.configuration import Configuration
 from buildtools.deploy.committed_venvs import WRONG_KIND, disarm_strays, remake
+from buildtools.deploy.local_projects import LocalProjects
 from buildtools.doctor import Report, examine
 from buildtools.environment import scan
 from buildtools.errors import BuildtoolsError, ExitCode, UsageError
@@ -181,10 +182,12 @@ def _tell(outcome: Outcome, say: Say) -> None:
 
 def _install(build: RenderBuild, say: Say) -> ExitCode:
     """Let pip bring the rest: the drivers are there already, so it leaves them alone."""
-    words: list[str] = []
-    for file in build.requirements:
-        words += ["-r", str(file)]
-    words += build.install
+    local = LocalProjects.of(build.interpreter, build.configuration.root)
+    due = local.due(build.install)
+    for project in build.install:
+        if project not in due:
+            say(f"{project} is as it was installed")
+    words = [word for file in build.requirements for word in ("-r", str(file))] + list(due)
     if not words:
         return ExitCode.OK
     say(f"pip install {' '.join(words)}")
@@ -204,6 +207,7 @@ def _install(build: RenderBuild, say: Say) -> ExitCode:
         on_line=lambda line: say(f"pip: {line}") if _worth_telling(line) else None,
     )
     if done.ok:
+        local.keep(due)
         return ExitCode.OK
     say(f"pip ended with {done.returncode}; buildtools explain reads its words")
     say(done.tail(20))

@@ -12,8 +12,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import yaml
+
 from buildtools.archives import Files
 from buildtools.archives.files import join
+from buildtools.deploy.blueprint_reading import (
+    BlueprintUnreadable,
+    Fields,
+    composed,
+    fields_of,
+    text_of,
+)
 from buildtools.findings import Cause, Finding, Severity
 from buildtools.targets import PythonAbi, Version
 
@@ -97,19 +106,19 @@ def _blueprint(text: str, name: object) -> Iterator[str]:
     """``PYTHON_VERSION`` of the service of that name, else of the only service that has one."""
     if "PYTHON_VERSION" not in text:
         return
-    import yaml
-
     try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError):
+        root = composed(text)
+    except BlueprintUnreadable:
         return  # `render check` says what is wrong with it
-    services = document.get("services") if isinstance(document, dict) else None
     found: dict[object, str] = {}
-    for service in services if isinstance(services, list) else ():
-        variables = service.get("envVars") if isinstance(service, dict) else None
-        for variable in variables if isinstance(variables, list) else ():
-            if isinstance(variable, dict) and variable.get("key") == "PYTHON_VERSION":
-                found[service.get("name")] = str(variable.get("value", ""))
+    for service in _items(fields_of(root), "services") if root else ():
+        fields = fields_of(service)
+        for variable in _items(fields, "envVars"):
+            texts = {key: text_of(value) for key, (_, value) in fields_of(variable).items()}
+            if texts.get("key") == "PYTHON_VERSION":
+                found[text_of(fields["name"][1]) if "name" in fields else None] = (
+                    texts.get("value") or ""
+                )
     if name in found:
         yield found[name]
     elif len(set(found.values())) == 1:
@@ -167,3 +176,8 @@ def _finding(path: str, severity: Severity, evidence: str, remedy: str) -> Findi
     return Finding(
         cause=Cause.ABI_MISMATCH, severity=severity, path=path, evidence=evidence, remedy=remedy
     )
+
+
+def _items(fields: Fields, name: str) -> Sequence[yaml.Node]:
+    listed = fields[name][1] if name in fields else None
+    return listed.value if isinstance(listed, yaml.SequenceNode) else ()

@@ -124,7 +124,7 @@ class _Looker:
         """The driver's state, with the reason for it."""
         interpreter = self.request.interpreter
         if wanted.recipe.distribution is None:
-            return self._tried(wanted, (), "")
+            return self._standard_library(wanted)
         installed = find_installed(interpreter.platlib, wanted.distribution, interpreter.prefix)
         if not installed:
             installed = self._elsewhere(wanted)
@@ -148,16 +148,26 @@ class _Looker:
             )
         drift = self._drift(wanted)
         if not drift and self.stamp is not None:
-            left = self.stamp.drivers[wanted.name]
-            return Standing(
-                wanted=wanted,
-                state=_state(
-                    wanted, installed, healthy=True, why="nothing has changed since it was verified"
-                ),
-                installed=installed,
-                kept=left.verdict,
-            )
+            return self._unchanged(wanted, installed, self.stamp)
         return self._tried(wanted, installed, drift)
+
+    def _standard_library(self, wanted: Wanted) -> Standing:
+        """A module that comes with Python: tried where it may have changed, and when forced."""
+        forced = self.request.choices.force or self.request.choices.from_source
+        if self.stamp is not None and not forced and not self._drift(wanted):
+            return self._unchanged(wanted, (), self.stamp)
+        return self._tried(wanted, (), "")
+
+    def _unchanged(
+        self, wanted: Wanted, installed: tuple[Installed, ...], stamp: Stamp
+    ) -> Standing:
+        why = "nothing has changed since it was verified"
+        return Standing(
+            wanted=wanted,
+            state=_state(wanted, installed, healthy=True, why=why),
+            installed=installed,
+            kept=stamp.drivers[wanted.name].verdict,
+        )
 
     def _elsewhere(self, wanted: Wanted) -> tuple[Installed, ...]:
         """An installation in another place of the search path: the user site, the system's."""

@@ -114,6 +114,21 @@ def test_every_interpreter_of_this_machine_is_mended_from_this_one(
     assert run([tmp_path / "venv" / "bin" / "python", "-I", "-c", use]).strip()
 
 
+def test_the_standard_librarys_driver_is_tried_once_and_again_when_forced(
+    venv: Venv, house: Path
+) -> None:
+    """Nothing is written the second time: a build command run twice must change nothing."""
+    rebuild(venv, house, "hiredis==3.4.0", "sqlite3")
+    stamp = venv.site / ".buildtools" / "stamp.json"
+    before = stamp.stat().st_mtime_ns
+    (venv.outside / "pyproject.toml").write_text("[tool.buildtools]\n")
+    _, step = rebuild(venv, house, "hiredis==3.4.0", "sqlite3")["steps"]
+    assert step["reason"] == "nothing has changed since it was verified"
+    assert stamp.stat().st_mtime_ns >= before
+    (forced,) = rebuild(venv, house, "sqlite3", "--force")["steps"]
+    assert forced["reason"] != "nothing has changed since it was verified"
+
+
 def test_a_run_with_names_does_not_decide_what_a_run_without_is_about(
     venv: Venv, house: Path
 ) -> None:

@@ -215,5 +215,4 @@ def test_a_macs_environment_in_the_place_of_renders_is_made_anew(tree: BareTree)
     assert not list(venv.rglob("*-darwin.so"))
     assert not venv.with_name(".venv.elsewhere").exists()
     assert_it_runs(tree)
-    build(tree)  # started by the new environment's own Python, it brings the tool into it
     assert_nothing_changes(tree)

@@ -55,6 +55,48 @@ def test_a_bad_target_is_a_usage_error_that_lists_the_good_ones(
     assert "render" in said
 
 
+@pytest.mark.parametrize("text", ["windows/x86_64", "linux/x86_64/cp27", "render/py3", "solaris"])
+def test_every_refusal_of_a_target_lists_names_and_platforms(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command_line(["detect", "--target", text]) == ExitCode.USAGE
+    said = capsys.readouterr().err
+    for good in ("host", "render", "lambda", "alpine", "linux/x86_64/musl", "darwin/arm64"):
+        assert good in said
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["detect", "--target", "linux/x87"], 2),
+        (["detect", "--nosuch"], 2),
+        (["doctor", "/no/such/place"], 3),
+        (["verify", "--python", "/no/such/python"], 3),
+        (["plan", "--python", "/no/such/python"], 3),
+        (["rebuild", "--python", "/no/such/python"], 3),
+        (["explain", "/no/such/log"], 3),
+        (["lock", "--target", "linux/x87"], 2),
+        (["matrix", "--target", "linux/x87"], 2),
+        (["render", "check", "/no/such/file"], 3),
+        (["wheel", "apsw", "--target", "linux/x87"], 2),
+        (["wheelhouse"], 2),
+        (["stack"], 2),
+    ],
+    ids=str,
+)
+def test_an_error_is_a_document_too_when_json_is_asked_for(
+    words: list[str], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command_line([*words, "--json"]) == code
+    said = capsys.readouterr()
+    document = json.loads(said.out)
+    assert next(iter(document)) == "schema"
+    assert document["error"]["code"] == code
+    assert said.err.startswith("error: ")
+    schema = files("buildtools") / "schemas" / f"{words[0]}.schema.json"
+    jsonschema.validate(document, json.loads(schema.read_text()))
+
+
 def test_an_interpreter_that_is_not_there_cannot_be_looked_at(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
