@@ -2,6 +2,7 @@
 
     nox -s bench
     nox -s bench -- doctor rebuild
+    nox -s bench -- wheels      # minutes, and the network: only when it is named
 
 Each module here has ``measure() -> list[Ratio]``; nothing is asserted: a timing is no test.
 """

@@ -50,6 +50,11 @@ MULTIARCH: Mapping[str, str] = {
 _FRESH_SECONDS = 24 * 3600.0
 _UPDATE_SECONDS = 300.0
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+_NOT_AS_SIGNED = re.compile(
+    r"Hash Sum mismatch|has unexpected size|BADSIG|NO_PUBKEY|is not signed|invalid signature"
+)
+"""apt's words for a file, or a list, that is not what the distribution has signed."""
+
 _INST = re.compile(
     r"^Inst (?P<name>\S+?)(?::\w+)? (?:\[[^\]]*\] )?\((?P<version>\S+) ", re.MULTILINE
 )
@@ -225,7 +230,7 @@ class Apt:
     def _failed(self, done: Completed, what: str) -> AcquireError:
         text = f"{done.stdout}\n{done.stderr}"
         cause = Cause.INDEX_UNREACHABLE
-        if re.search(r"Hash Sum mismatch|BADSIG|NO_PUBKEY|is not signed|invalid signature", text):
+        if _NOT_AS_SIGNED.search(text):
             cause = Cause.HASH_MISMATCH
         elif re.search(
             r"Unable to locate package|has no installation candidate|was not found", text

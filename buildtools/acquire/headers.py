@@ -52,6 +52,8 @@ def python_headers(request: WheelRequest, tools: Tools) -> PythonHeaders:
             try:
                 return _packaged(request, tools, release)
             except AcquireError as error:
+                if error.cause is Cause.NO_SPACE:
+                    raise
                 tried.append(f"{release or 'packages'}: {error.why or error.what}")
     if request.target.libc is None or request.target.libc.family is LibCFamily.GLIBC:
         try:

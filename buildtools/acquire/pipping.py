@@ -83,6 +83,9 @@ def explain_failure(
     cause = cause_of(text)
     errors = [line for line in text.splitlines() if line.startswith("ERROR:")]
     why = errors[-1].removeprefix("ERROR:").strip() if errors else done.tail(8)
+    if why == "Exception:":
+        # pip's own traceback follows; its last line names the exception.
+        why = text.strip().splitlines()[-1].strip()
     if done.timed_out:
         why = f"it was ended after {done.seconds:.0f} s"
     return AcquireError(

@@ -13,6 +13,7 @@ from buildtools.commands.wheel_asked import Cell, cells, interleaved
 from buildtools.commands.wheel_cells import How, Made, make
 from buildtools.configuration import load_configuration
 from buildtools.errors import ExitCode
+from buildtools.processes import interrupt_children
 from buildtools.report import Screen
 from buildtools.wheelhouse import Wheelhouse, wheelhouse_root
 
@@ -110,8 +111,14 @@ def _make_all(
         screen.log(f"{len(made)} of {len(wanted)} cells: {_outcome(made[cell.label])}")
 
     with Pulse(screen) as pulse, ThreadPoolExecutor(max(1, args.jobs)) as pool:
-        for future in [pool.submit(one, cell) for cell in interleaved(wanted)]:
-            future.result()
+        try:
+            for future in [pool.submit(one, cell) for cell in interleaved(wanted)]:
+                future.result()
+        except BaseException:
+            # Leaving the pool waits for its threads, and these wait for what they have started.
+            interrupt_children()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return [made[cell.label] for cell in wanted]
 
 

@@ -22,7 +22,7 @@ from buildtools.acquire import (
 from buildtools.commands.wheel_asked import Cell
 from buildtools.deploy.matrix import runner_job
 from buildtools.errors import BuildtoolsError
-from buildtools.findings import Severity
+from buildtools.findings import Cause, Severity
 from buildtools.host import Interpreter
 from buildtools.planning import Action
 from buildtools.proving import Proof, Proven, hosted_python, prove, read_only
@@ -194,8 +194,9 @@ def _teller(label: str, say: Say) -> OnEvent:
     def tell(stage: str, detail: str, fraction: float | None) -> None:
         nonlocal furthest
         if stage in STAGES:
-            at = (STAGES.index(stage) + (fraction or 0.0)) / len(STAGES)
-            furthest = max(furthest, at)
+            step = STAGES.index(stage)
+            furthest = max(furthest, (step + (fraction or 0.0)) / len(STAGES))
+            detail = f"[{step + 1}/{len(STAGES)}] {detail}"
         say(label, stage, detail, furthest)
 
     return tell
@@ -268,6 +269,8 @@ class _Work:
             if not why:
                 return fetched
         except AcquireError as error:
+            if error.cause is Cause.NO_SPACE:
+                raise  # a build would only fail later, and of something else
             why = error.why or error.what
         if cell.recipe.pure is PureKind.ALWAYS:
             raise AcquireError(f"{cell.name} has no wheel", where=cell.target.spec, why=why)

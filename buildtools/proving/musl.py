@@ -163,7 +163,7 @@ def _loader(tools: Tools, arch: str, folder: Path) -> None:
         for file in apt.download(
             [one for one in apt.closure(["musl"]) if one.name == "musl"], room
         ):
-            unpack_deb(file, room / "tree", wanted=lambda name: "/ld-musl-" in f"/{name}")
+            unpack_deb(file, room / "tree")
         found = [path for path in sorted((room / "tree").rglob("ld-musl-*.so.1")) if path.is_file()]
         if not found:
             raise AcquireError("Debian's musl holds no loader", where=arch)
