@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 
-from database_consumer.settings import MASK, LogLevel, Settings
+from database_consumer.settings import LogLevel, Settings, SettingsError
+from database_consumer.urls import MASK
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
@@ -64,7 +65,7 @@ def configure_logs(settings: Settings, *, stream: TextIO | None = None) -> None:
     """Points structlog and the standard library's loggers at ``stream`` (standard error).
 
     With `LOG_DIR`: also `combined.log` and `error.log` there, as JSON lines, rotated at 20 MB,
-    five kept of each.
+    five kept of each. Raises :class:`SettingsError` where those cannot be written.
     """
     out = stream or sys.stderr
     gate = SecretGate(settings.secrets())
@@ -74,7 +75,11 @@ def configure_logs(settings: Settings, *, stream: TextIO | None = None) -> None:
     console.setFormatter(_formatter(gate, before, human=human, colour=human and out.isatty()))
     handlers: list[logging.Handler] = [console]
     if settings.log_dir is not None:
-        handlers += _files(settings.log_dir, _formatter(gate, before, human=False, colour=False))
+        plain = _formatter(gate, before, human=False, colour=False)
+        try:
+            handlers += _files(settings.log_dir, plain)
+        except OSError as error:
+            raise SettingsError((f"LOG_DIR: {settings.log_dir}: {error.strerror}",)) from None
     root = logging.getLogger()
     for old in tuple(root.handlers):
         root.removeHandler(old)

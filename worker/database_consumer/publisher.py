@@ -7,11 +7,13 @@ reorders.
 
 from __future__ import annotations
 
+import codecs
 import json
 import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import msgspec
@@ -19,7 +21,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from database_consumer.logs import logger
 from database_consumer.operations import Metadata, Operation, OperationInvalid, decode, encode
-from database_consumer.settings import Settings
+from database_consumer.settings import Settings, SettingsError
 from database_consumer.sources.kafka import client_config
 from database_consumer.stores.base import DeadLetter
 
@@ -119,18 +121,27 @@ def partition_key(operation: Operation) -> bytes:
     return operation.entity.encode()
 
 
-def parse_lines(lines: Sequence[bytes]) -> tuple[list[Operation], list[str]]:
-    """Operations of JSON lines, and complaints (line number, reason); blank lines are skipped."""
-    good: list[Operation] = []
-    bad: list[str] = []
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of a file: its number, and what it holds or why that is no operation."""
+
+    number: int
+    operation: Operation | None = None
+    complaint: str = ""
+
+
+def parse_lines(lines: Sequence[bytes]) -> list[Line]:
+    """What JSON lines hold; blank lines are skipped."""
+    out: list[Line] = []
     for number, line in enumerate(lines, 1):
-        if not line.strip():
+        text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+        if not text.strip():
             continue
         try:
-            good.append(decode(line.strip()))
+            out.append(Line(number=number, operation=decode(text.strip())))
         except OperationInvalid as error:
-            bad.append(f"line {number}: {error}")
-    return good, bad
+            out.append(Line(number=number, complaint=str(error)))
+    return out
 
 
 class KafkaLetters:
@@ -225,6 +236,7 @@ def letter_headers(
 
 
 def _producer(settings: Settings, overrides: Mapping[str, Any]) -> Producer:
+    """Raises :class:`SettingsError` for a certificate or a key that the client cannot use."""
     config = client_config(settings) | {
         "enable.idempotence": True,
         "acks": "all",
@@ -232,4 +244,8 @@ def _producer(settings: Settings, overrides: Mapping[str, Any]) -> Producer:
         "compression.type": "lz4",
         "logger": logging.getLogger("librdkafka"),
     }
-    return Producer(config | dict(overrides))
+    try:
+        return Producer(config | dict(overrides))
+    except KafkaException as error:
+        reason = error.args[0].str() if error.args else str(error)
+        raise SettingsError((f"KAFKA_SSL_ and KAFKA_SASL_ settings: {reason}",)) from None

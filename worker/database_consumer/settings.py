@@ -7,16 +7,22 @@ the variables and never prints what they hold.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-MASK = "********"
+from database_consumer.urls import MASK, database_problem, masked_url, passwords, redis_problem
+
+SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+_TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
+"""What Kafka takes as a topic's name (org.apache.kafka.common.internals.Topic)."""
 
 
 class SettingsError(Exception):
@@ -40,9 +46,7 @@ class LogLevel(StrEnum):
 class Settings(BaseSettings):
     """Every setting, in the field's own name in lower case."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
-    )
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
     app_env: str = "development"
     log_level: LogLevel = LogLevel.INFO
@@ -78,10 +82,10 @@ class Settings(BaseSettings):
 
     kafka_brokers: str = "localhost:9092"
     kafka_client_id: str = "database-consumer"
-    kafka_group_id: str = "database-writer-group"
+    kafka_group_id: str = Field(default="database-writer-group", min_length=1, max_length=249)
     kafka_group_instance_id: str | None = None
-    topic_db_operations: str = "db-operations-buffer"
-    topic_dead_letters: str = "dead-letter-queue"
+    topic_db_operations: str = Field(default="db-operations-buffer", pattern=_TOPIC)
+    topic_dead_letters: str = Field(default="dead-letter-queue", pattern=_TOPIC)
     kafka_security_protocol: str = Field(
         default="PLAINTEXT", pattern="^(PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)$"
     )
@@ -128,6 +132,46 @@ class Settings(BaseSettings):
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
+    @field_validator(
+        "db_ssl_ca",
+        "db_ssl_cert",
+        "db_ssl_key",
+        "redis_ssl_ca",
+        "kafka_ssl_ca",
+        "kafka_ssl_cert",
+        "kafka_ssl_key",
+    )
+    @classmethod
+    def _readable(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            try:
+                with value.open("rb"):
+                    pass
+            except OSError as error:
+                raise ValueError(f"{value}: {error.strerror}") from None
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and (problem := database_problem(value.get_secret_value())):
+            raise ValueError(problem)
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and (problem := redis_problem(value.get_secret_value())):
+            raise ValueError(problem)
+        return value
+
+    @field_validator("kafka_sasl_mechanism")
+    @classmethod
+    def _mechanism(cls, value: str | None) -> str | None:
+        if value is not None and value.upper() not in SASL_MECHANISMS:
+            raise ValueError(f"wants {', '.join(SASL_MECHANISMS)}")
+        return value.upper() if value is not None else None
+
     @field_validator("kafka_security_protocol", mode="before")
     @classmethod
     def _upper(cls, value: object) -> object:
@@ -151,6 +195,18 @@ class Settings(BaseSettings):
             raise ValueError("CONSUMER_HEARTBEAT_INTERVAL must be below CONSUMER_SESSION_TIMEOUT")
         if self.consumer_session_timeout > self.consumer_max_poll_interval:
             raise ValueError("CONSUMER_SESSION_TIMEOUT must not exceed CONSUMER_MAX_POLL_INTERVAL")
+        return self
+
+    @model_validator(mode="after")
+    def _login_is_whole(self) -> Self:
+        if self.kafka_security_protocol.startswith("SASL_"):
+            needed = ("kafka_sasl_mechanism", "kafka_sasl_username")
+            missing = [name.upper() for name in needed if not getattr(self, name)]
+            if not self.kafka_sasl_password.get_secret_value():
+                missing.append("KAFKA_SASL_PASSWORD")
+            if missing:
+                protocol = self.kafka_security_protocol
+                raise ValueError(f"KAFKA_SECURITY_PROTOCOL={protocol} needs {', '.join(missing)}")
         return self
 
     @property
@@ -194,9 +250,7 @@ class Settings(BaseSettings):
             if isinstance(value, SecretStr)
         }
         for url in (self.database, self.redis):
-            password = urlsplit(url).password if url else None
-            if password:
-                found |= {password, unquote(password), quote(unquote(password), safe="")}
+            found |= passwords(url) if url else set()
         return tuple(sorted((one for one in found if one), key=len, reverse=True))
 
     def shown(self) -> dict[str, str | int | bool | None]:
@@ -217,38 +271,39 @@ class Settings(BaseSettings):
 def load_settings(
     overrides: Mapping[str, object] | None = None, *, env_file: Path | None = Path(".env")
 ) -> Settings:
-    """The settings in force; ``overrides`` (field names) beat the environment.
+    """The settings: ``overrides`` (field names) beat the environment, which beats the file.
 
     Raises :class:`SettingsError` with every mistake at once.
     """
+    given = _lines_of(env_file) | dict(overrides or {})
     try:
-        return Settings(_env_file=env_file, **dict(overrides or {}))  # type: ignore[arg-type, call-arg]
+        return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
         raise SettingsError(tuple(_problem(one) for one in error.errors())) from None
+
+
+def _lines_of(path: Path | None) -> dict[str, object]:
+    """The settings in a `.env` file that the environment does not have.
+
+    Read by python-dotenv, which pydantic-settings brings, but with every value as it is written:
+    there ``${NAME}`` would be put in for another variable, and a password may hold just that.
+    """
+    if path is None or not path.is_file():
+        return {}
+    try:
+        found = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise SettingsError((f"{env_file} is not UTF-8 text",)) from None
-
-
-def masked_url(text: str) -> str:
-    """``text`` with the password of a URL masked, in its login and in its query."""
-    scheme, separator, rest = text.partition("://")
-    if not separator:
-        return text
-    end = min((rest.find(mark) for mark in "/?#" if mark in rest), default=len(rest))
-    authority, tail = rest[:end], rest[end:]
-    if "@" in tail.partition("?")[0]:  # an unquoted slash in the password: hide all of it
-        return f"{scheme}://{MASK}"
-    login, at, place = authority.rpartition("@")
-    user, colon, _ = login.partition(":")
-    path, question, query = tail.partition("?")
-    query = "&".join(_masked_pair(pair) for pair in query.split("&"))
-    return f"{scheme}://{user}{colon and ':' + MASK}{at}{place}{path}{question}{query}"
-
-
-def _masked_pair(pair: str) -> str:
-    name, equals, _ = pair.partition("=")
-    hidden = equals and any(word in name.lower() for word in ("pass", "secret", "token", "key"))
-    return f"{name}={MASK}" if hidden else pair
+        raise SettingsError((f"{path} is not UTF-8 text",)) from None
+    except OSError as error:
+        raise SettingsError((f"{path}: {error.strerror}",)) from None
+    around = {name.lower() for name in os.environ}
+    return {
+        name.lower(): value
+        for name, value in found.items()
+        if value is not None
+        and name.lower() in Settings.model_fields
+        and name.lower() not in around
+    }
 
 
 def _host(host: str) -> str:

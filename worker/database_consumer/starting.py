@@ -72,7 +72,12 @@ def vocabulary(settings: Settings) -> Vocabulary:
         if settings.entities_reflect:
             tables |= _reflected(settings)
     except (EntitiesInvalid, ValueError) as error:
-        raise SettingsError((f"ENTITIES: {redaction(settings)(str(error))}",)) from None
+        names = {
+            "ENTITIES_MODULE": settings.entities_module,
+            "ENTITIES_REFLECT": settings.entities_reflect,
+        }
+        given = ", ".join(name for name, value in names.items() if value)
+        raise SettingsError((f"{given}: {redaction(settings)(str(error))}",)) from None
     return Vocabulary(tables=tables, handlers=handlers)
 
 
@@ -103,6 +108,7 @@ def _reflected(settings: Settings) -> dict[str, sa.Table]:
 
 
 def _open(settings: Settings, policy: StorePolicy, words: Vocabulary) -> Store:
+    _check_folder(settings)
     try:
         return open_store(
             settings.database,
@@ -114,6 +120,17 @@ def _open(settings: Settings, policy: StorePolicy, words: Vocabulary) -> Store:
     except (ValueError, ImportError, ArgumentError) as error:
         detail = redaction(settings)(str(error))
         raise SettingsError((f"DATABASE_URL: {detail}",)) from None
+
+
+def _check_folder(settings: Settings) -> None:
+    """A file cannot be made where there is no folder, and waiting makes none."""
+    scheme, _, rest = settings.database.partition("://")
+    if scheme.partition("+")[0] not in {"sqlite", "json"}:
+        return
+    folder = Path(rest.removeprefix("/")).parent
+    if not folder.is_dir():
+        name = "EMBEDDED_PATH" if settings.database_url is None else "DATABASE_URL"
+        raise SettingsError((f"{name}: there is no folder {folder}",))
 
 
 def database_tls(settings: Settings) -> dict[str, str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from database_consumer.commands.output import say, say_json
-from database_consumer.settings import load_settings, masked_url
+from database_consumer.settings import load_settings
+from database_consumer.urls import masked_url
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

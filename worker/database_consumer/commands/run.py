@@ -45,7 +45,8 @@ def run(_options: argparse.Namespace) -> int:
         try:
             status.start()
         except OSError as error:
-            complain(f"STATUS_PORT {settings.status_port}: {error.strerror}")
+            place = f"STATUS_HOST={settings.status_host} STATUS_PORT={settings.status_port}"
+            complain(f"configuration: {place}: {error.strerror}")
             return 2
     calm_collector()
     failure = worker.run()

@@ -14,7 +14,7 @@ from database_consumer.commands.output import (
     say_json,
     settings_with_logs,
 )
-from database_consumer.operations import Operation
+from database_consumer.publisher import Line
 from database_consumer.settings import Settings
 
 COMPLAINTS = 20
@@ -37,16 +37,15 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         complain(f"{options.file}: {error.strerror}")
         return 3
-    operations, complaints = parse_lines(lines)
-    complaints = complaints or _refused(operations, settings)
-    if complaints:
+    found = parse_lines(lines)
+    if complaints := _complaints(found, settings):
         for one in complaints[:COMPLAINTS]:
             complain(f"{options.file}: {one}")
         complain(f"{len(complaints)} invalid; nothing was published")
         return 1
     try:
         with Publisher(settings) as publisher:
-            idents = [publisher.publish(one) for one in operations]
+            idents = [publisher.publish(one.operation) for one in found if one.operation]
     except PublishError as error:
         complain(f"{settings.topic_db_operations}: {error}")
         return 3
@@ -57,8 +56,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _refused(operations: Sequence[Operation], settings: Settings) -> list[str]:
-    """What the worker would refuse: unknown entities, types and columns, values that do not fit."""
+def _complaints(lines: Sequence[Line], settings: Settings) -> list[str]:
+    """By line: what is no operation, and what the worker would refuse.
+
+    Unknown entities, types and columns, and values that do not fit.
+    """
     from database_consumer.entities.describing import catalogue
     from database_consumer.operations import encode
     from database_consumer.starting import vocabulary
@@ -66,13 +68,17 @@ def _refused(operations: Sequence[Operation], settings: Settings) -> list[str]:
     from database_consumer.stores.prepared import prepare
 
     words = vocabulary(settings)
-    described = catalogue(words.tables, "mysql" if settings.database[:5] == "mysql" else "sqlite")
+    dialect = "mysql" if settings.database.startswith(("mysql", "mariadb")) else "sqlite"
+    described = catalogue(words.tables, dialect)
     out: list[str] = []
-    for number, operation in enumerate(operations, 1):
-        item = prepare(Record("", 0, 0, None, encode(operation)), described, words.handlers)
-        if item.invalid is not None:
-            name = operation.operation_id or f"number {number}"
-            out.append(f"operation {name}: {item.invalid}")
+    for line in lines:
+        complaint = line.complaint
+        if line.operation is not None:
+            record = Record("", 0, 0, None, encode(line.operation))
+            invalid = prepare(record, described, words.handlers).invalid
+            complaint = "" if invalid is None else str(invalid)
+        if complaint:
+            out.append(f"line {line.number}: {complaint}")
     return out
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
 
 
+_SETTINGS = "check KAFKA_SECURITY_PROTOCOL and the KAFKA_SASL_ and KAFKA_SSL_ settings"
+
+
 class KafkaProbe:
     """Kafka, in the order in which a client needs it.
 
@@ -44,6 +47,10 @@ class KafkaProbe:
         """See :class:`Probe`."""
         from confluent_kafka import KafkaException
 
+        try:
+            self._client()
+        except KafkaException as error:
+            return Answer(outcome=Outcome.WRONG, why=_words(error), mend=_SETTINGS)
         try:
             for step in (self._metadata, self._offsets, self._coordinator):
                 answer = step()
@@ -196,7 +203,7 @@ class KafkaProbe:
         return Answer(
             outcome=Outcome.WRONG,
             why=self._refused,
-            mend="check KAFKA_SECURITY_PROTOCOL and the KAFKA_SASL_ and KAFKA_SSL_ settings",
+            mend=_SETTINGS,
         )
 
 

@@ -25,16 +25,19 @@ def test_memory_before_the_queue_is_bounded_as_the_queue_is() -> None:
     assert config["queued.min.messages"] == 99
 
 
-def test_tls_and_sasl_are_configuration() -> None:
+def test_tls_and_sasl_are_configuration(tmp_path: Path) -> None:
+    files = {name: tmp_path / f"{name}.pem" for name in ("ca", "cert", "key")}
+    for path in files.values():
+        path.touch()
     settings = load_settings(
         {
             "kafka_security_protocol": "sasl_ssl",
             "kafka_sasl_mechanism": "SCRAM-SHA-512",
             "kafka_sasl_username": "u",
             "kafka_sasl_password": "p",
-            "kafka_ssl_ca": Path("/ca.pem"),
-            "kafka_ssl_cert": Path("/cert.pem"),
-            "kafka_ssl_key": Path("/key.pem"),
+            "kafka_ssl_ca": files["ca"],
+            "kafka_ssl_cert": files["cert"],
+            "kafka_ssl_key": files["key"],
             "kafka_ssl_key_password": "k",
         },
         env_file=None,
@@ -45,9 +48,9 @@ def test_tls_and_sasl_are_configuration() -> None:
         "sasl.mechanism": "SCRAM-SHA-512",
         "sasl.username": "u",
         "sasl.password": "p",
-        "ssl.ca.location": "/ca.pem",
-        "ssl.certificate.location": "/cert.pem",
-        "ssl.key.location": "/key.pem",
+        "ssl.ca.location": str(files["ca"]),
+        "ssl.certificate.location": str(files["cert"]),
+        "ssl.key.location": str(files["key"]),
         "ssl.key.password": "k",
     }
     assert {name: config.get(name) for name in wanted} == wanted

@@ -69,10 +69,11 @@ def test_an_id_that_is_there_is_kept() -> None:
 
 
 def test_bad_lines_are_named_and_blank_ones_skipped() -> None:
-    good, bad = parse_lines([b'{"type":"CREATE","entity":"User","data":{}}', b"", b"nonsense"])
-    assert len(good) == 1
-    assert len(bad) == 1
-    assert bad[0].startswith("line 3: ")
+    good = b'{"type":"CREATE","entity":"User","data":{}}'
+    found = parse_lines([b"\xef\xbb\xbf" + good, b"", b"nonsense", b" ", good])
+    assert [one.number for one in found] == [1, 3, 5]
+    assert [one.operation is None for one in found] == [False, True, False]
+    assert found[1].complaint.startswith("not JSON")
 
 
 def test_dead_letters_carry_connects_headers_and_their_own_last() -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from database_consumer.settings import MASK, Settings, SettingsError, load_settings, masked_url
+from database_consumer.settings import Settings, SettingsError, load_settings
+from database_consumer.urls import MASK, masked_url, passwords
 
 CARD = {
     "DB_HOST": "db.example",
@@ -115,6 +116,26 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -
         ("MAX_RETRY_ATTEMPTS", "-1"),
         ("CACHE_NAMESPACE", "a{b}"),
         ("CONSUMER_HEARTBEAT_INTERVAL", "30000"),
+        ("DATABASE_URL", "mysql://u:pw-secret@[bad/db"),
+        ("DATABASE_URL", "mysql://u:pw-secret@host:port/db"),
+        ("DATABASE_URL", "mysql://u:pw-secret@host"),
+        ("DATABASE_URL", "mysql://u:pw@secret@host/db"),
+        ("DATABASE_URL", "postgres://u:pw-secret@host/db"),
+        ("DATABASE_URL", "host/db-secret"),
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "sqlite:///"),
+        ("REDIS_URL", "http://:pw-secret@host"),
+        ("REDIS_URL", "redis://:pw-secret@host:port/0"),
+        ("REDIS_URL", "redis://:pw#secret@host/0"),
+        ("REDIS_URL", "redis://host/name-secret"),
+        ("TOPIC_DB_OPERATIONS", "a b/c"),
+        ("TOPIC_DEAD_LETTERS", "x" * 250),
+        ("KAFKA_SASL_MECHANISM", "FOO"),
+        ("KAFKA_SECURITY_PROTOCOL", "SASL_SSL"),
+        ("KAFKA_SSL_CA", "/no/such/ca.pem"),
+        ("DB_SSL_CA", "/no/such/ca.pem"),
+        ("DB_SSL_KEY", "/"),
+        ("REDIS_SSL_CA", "/no/such/ca.pem"),
     ],
 )
 def test_a_mistake_names_its_variable_and_not_its_value(
@@ -124,6 +145,101 @@ def test_a_mistake_names_its_variable_and_not_its_value(
     with pytest.raises(SettingsError) as caught:
         load_settings()
     assert name in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://u:p@host/db",
+        "mysql://host/db",
+        "mysql://u:p%40w%2F@host:3306/db?charset=utf8mb4",
+        "mysql://u:p@[::1]:3306/db",
+        "mariadb+pymysql://u@host/db",
+        "mysql://u:p@/db?unix_socket=/run/mysqld.sock",
+        "mysql://u:p#w?d@host/db",
+        "sqlite:///here.db",
+        "sqlite:////var/there.db",
+        "json:///here.json",
+    ],
+)
+def test_a_database_that_drivers_take_is_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert load_settings().database == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://host",
+        "redis://:p@host:6379/3",
+        "rediss://u:p@host/0?x=1",
+        "unix:///run/r.sock?db=1",
+    ],
+)
+def test_a_cache_that_redis_takes_is_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("REDIS_URL", url)
+    assert load_settings().redis == url
+
+
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        ("DB_NAME=plain", "plain"),
+        ("  DB_NAME = spaced  ", "spaced"),
+        ("export DB_NAME=exported", "exported"),
+        ('DB_NAME="quo ted" # a comment', "quo ted"),
+        ("DB_NAME='a # b'", "a # b"),
+        ("DB_NAME=a#b", "a#b"),
+        ("DB_NAME=a # comment", "a"),
+        ("# DB_NAME=comment\nDB_NAME=after", "after"),
+        ("DB_NAME=crlf\r\nDB_USER=u\r\n", "crlf"),
+        ("\ufeffDB_NAME=marked", "marked"),
+        ("db_name=lower", "lower"),
+        ("DB_NAME=pa${HOME}ss$word", "pa${HOME}ss$word"),
+        ('DB_NAME="pa${HOME}ss"', "pa${HOME}ss"),
+        ("DB_NAME=first\nDB_NAME=second", "second"),
+        ("nonsense\nDB_NAME=beside", "beside"),
+        ("DB_NAME=a=b=c", "a=b=c"),
+    ],
+)
+def test_lines_of_a_dotenv_file_are_read_as_they_are_written(
+    tmp_path: Path, lines: str, wanted: str
+) -> None:
+    (tmp_path / ".env").write_bytes(lines.encode())
+    assert load_settings().db_name == wanted
+
+
+def test_a_dotenv_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"DB_NAME=\xff\xfe")
+    with pytest.raises(SettingsError, match=r"\.env is not UTF-8 text"):
+        load_settings()
+
+
+def test_a_login_to_kafka_is_whole_or_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "sasl_plaintext")
+    monkeypatch.setenv("KAFKA_SASL_USERNAME", "u")
+    with pytest.raises(SettingsError, match="needs KAFKA_SASL_MECHANISM, KAFKA_SASL_PASSWORD"):
+        load_settings()
+    monkeypatch.setenv("KAFKA_SASL_MECHANISM", "scram-sha-256")
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", "p")
+    assert load_settings().kafka_sasl_mechanism == "SCRAM-SHA-256"
+
+
+@pytest.mark.parametrize(
+    ("url", "secret"),
+    [
+        ("mysql://u:plain@h/d", "plain"),
+        ("mysql://u:p%40w@h/d", "p@w"),
+        ("mysql://u:p%40w@h/d", "p%40w"),
+        ("mysql://u:p#w?d@h/d", "p#w?d"),
+        ("mysql://u:p/w@h/d", "p/w"),
+        ("mysql://u:a@b@h/d", "a@b"),
+        ("redis://:re:dis@h", "re:dis"),
+    ],
+)
+def test_a_password_is_known_however_a_driver_reads_it(url: str, secret: str) -> None:
+    assert secret in passwords(url)
 
 
 def test_a_bad_secret_is_not_repeated_in_the_complaint(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,6 +276,9 @@ def test_what_is_shown_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
         ("sqlite:///a/b.db", "sqlite:///a/b.db"),
         ("mysql://u:p@w@h/d", f"mysql://u:{MASK}@h/d"),
         ("mysql://u:p/w@h/d", f"mysql://{MASK}"),
+        ("mysql://u:p%zz#w?d@host/db", f"mysql://{MASK}"),
+        ("mysql://u:p?w@h/d", f"mysql://{MASK}"),
+        ("mysql://u:a@b?c@h/d", f"mysql://{MASK}"),
         ("mysql://h/d?password=x&a=b", f"mysql://h/d?password={MASK}&a=b"),
         ("plain text", "plain text"),
     ],
