@@ -186,6 +186,27 @@ def test_a_bad_configuration_is_a_usage_error_that_names_the_variable(
         assert b"s3cret" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "more"),
+    [
+        ("LOG_DIR", "a-file/logs", {}),
+        ("EMBEDDED_PATH", "no-such-folder/own.sqlite3", {}),
+        ("KAFKA_SSL_", "a-file", {"KAFKA_SSL_CA": "a-file", "KAFKA_SECURITY_PROTOCOL": "SSL"}),
+        ("STATUS_HOST", "999.1.1.1", {"STATUS_PORT": "0"}),
+        ("ENTITIES_MODULE", "no.such.module", {}),
+    ],
+)
+def test_what_only_a_start_finds_out_is_a_usage_error_too(
+    installed: Installed, tmp_path: Path, name: str, value: str, more: dict[str, str]
+) -> None:
+    (tmp_path / "a-file").write_text("no certificate")
+    settings = more if name == "KAFKA_SSL_" else {name: value, **more}
+    done = installed.run("run", folder=tmp_path, settings=settings)
+    assert done.returncode == 2, done.stderr.decode()
+    assert name in done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+
+
 def test_wait_names_what_is_not_ready(installed: Installed, tmp_path: Path) -> None:
     done = installed.run(
         "wait",
@@ -214,7 +235,7 @@ def test_submit_refuses_what_the_worker_would_refuse(installed: Installed, tmp_p
     file = write(tmp_path / "unknown.jsonl", [operation(1, name="n", email="e"), unknown])
     done = installed.run("submit", str(file), folder=tmp_path)
     assert done.returncode == 1
-    assert b"operation CREATE-2" in done.stderr
+    assert b"line 2: no entity" in done.stderr
     assert b"Nobody" in done.stderr
 
 

@@ -10,7 +10,8 @@ import pytest
 import structlog
 
 from database_consumer.logs import SecretGate, Tally, configure_logs, logger
-from database_consumer.settings import MASK, load_settings
+from database_consumer.settings import load_settings
+from database_consumer.urls import MASK
 
 SECRET = "s3cret-p@ss"  # noqa: S105
 
