@@ -178,7 +178,7 @@ class Applier(threading.Thread):
             return
         self._retry_at = now + PARKED_SECONDS
         try:
-            if not self._store.due_parked(self._group, now):
+            if not self._due_parked(now):
                 return
             outcome = self._store.retry_parked(self._group, now)
         except Exception as error:  # noqa: BLE001 -- as in _finish
@@ -196,6 +196,13 @@ class Applier(threading.Thread):
         if outcome.applied or outcome.dead:
             self._retry_at = 0.0
         self._hooks.committed()
+
+    def _due_parked(self, now: float) -> int:
+        """As in `_finish`: the connection may be one that an outage left dead, the next is new."""
+        try:
+            return self._store.due_parked(self._group, now)
+        except StoreUnavailable:
+            return self._store.due_parked(self._group, now)
 
     def _tell(self) -> None:
         if count := self._processed.add(0):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -97,6 +98,10 @@ class SqlConnection(ABC):
             except self.errors() as error:
                 self.drop()
                 failure = self._translate(error)
+                # PyMySQL's error and the frames that raised it hold each other, and with them a
+                # TLS context of a megabyte; nothing else is made while the server is away, so
+                # that the collector would not come by for hours.
+                traceback.clear_frames(error.__traceback__)
                 raise StoreUnavailable(f"cannot connect: {failure}") from error
         try:
             self._start()

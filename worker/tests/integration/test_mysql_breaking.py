@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import socket
+import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -175,3 +178,21 @@ def test_two_workers_on_one_partition_apply_each_batch_once(server: MariaDb) -> 
     assert failures == []
     assert differences(first, history.model()) == []
     first.close()
+
+
+def test_connections_that_fail_leave_nothing_to_the_collector() -> None:
+    """Each holds a TLS context of a megabyte: an outage of an hour would hold hundreds."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        nobody = probe.getsockname()[1]
+        store = open_mysql(f"mysql+pymysql://u:p@127.0.0.1:{nobody}/d")
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(20):
+                with pytest.raises(StoreUnavailable):
+                    store.ping()
+            alive = sum(isinstance(one, ssl.SSLContext) for one in gc.get_objects())
+        finally:
+            gc.enable()
+    assert alive <= 3
