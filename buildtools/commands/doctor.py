@@ -49,8 +49,12 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
     recipes = load_recipes()
     asked = _asked_target(args.target)
     reports = []
-    for source in _sources(args.path):
-        tree = scan(interpreter if source is None else source, outside=asked is None)
+    trees = [
+        scan(interpreter if source is None else source, outside=asked is None)
+        for source in _sources(args.path)
+    ]
+    beside = _installed_together(trees)
+    for tree in trees:
         target = asked if asked is not None else _host_target(interpreter, tree)
         if asked is not None:
             from buildtools.deploy.preflight import target_for
@@ -64,6 +68,7 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
             library_path=os.environ.get("LD_LIBRARY_PATH", ""),
             again=f" --python {shlex.quote(str(args.python))}" if args.python else "",
             started=started,
+            beside=beside if tree.kind is TreeKind.WHEEL else frozenset(),
         )
         if asked is not None:
             from buildtools.deploy.preflight import preflight
@@ -80,6 +85,12 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
             _show(screen, tree, report, providers=args.imports)
     failing = {Severity.ERROR, Severity.WARNING} if args.strict else {Severity.ERROR}
     return ExitCode.NO if any(one.severity in failing for one in findings) else ExitCode.OK
+
+
+def _installed_together(trees: Sequence[Tree]) -> frozenset[str]:
+    """The native files of a set of wheels: one may bring the library that another needs."""
+    wheels = [tree for tree in trees if tree.kind is TreeKind.WHEEL]
+    return frozenset(module.filename for tree in wheels for module in tree.modules)
 
 
 def _sources(words: Sequence[str]) -> list[Path | None]:

@@ -7,7 +7,7 @@ from buildtools.compatibility.baselines import (
 )
 from buildtools.compatibility.judgements import Judgement, Resolved, ResolvedLibrary
 from buildtools.compatibility.libraries import judge_libraries
-from buildtools.compatibility.modules import judge
+from buildtools.compatibility.modules import judge, module_entries
 from buildtools.compatibility.runtimes import glibc_floor, libc_family
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "judge",
     "judge_libraries",
     "libc_family",
+    "module_entries",
 ]

@@ -100,11 +100,18 @@ def _foreign_severity(binary: Binary, name: ModuleName | None) -> Severity:
         return Severity.INFO
     if name.kind is ModuleKind.EXTENSION and name.python is None and not name.abi3:
         known = [facts.defined for facts in binary.slices if facts.defined is not None]
-        entries = {f"{prefix}_{name.stem}" for prefix in ("PyInit", "_PyInit", "PyModExport")}
-        entries.add(f"_PyModExport_{name.stem}")
-        if known and not any(entries & defined for defined in known):
+        if known and not any(module_entries(name.stem) & defined for defined in known):
             return Severity.INFO
     return Severity.ERROR
+
+
+def module_entries(stem: str) -> frozenset[str]:
+    """The symbols by one of which CPython starts a module of that name (PEP 489, PEP 793).
+
+    Mach-O writes each with one more underscore.
+    """
+    names = (f"PyInit_{stem}", f"PyModExport_{stem}")
+    return frozenset((*names, *(f"_{name}" for name in names)))
 
 
 def _foreign_format(binary: Binary, name: ModuleName | None, target: Target) -> Judgement:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from buildtools.archives.files import join
+from buildtools.deploy.foreign_locks import FOREIGN_LOCKS, UNREAD_LOCKS, lacking
 from buildtools.deploy.gitindex import Repository, repository_of
 from buildtools.deploy.locks import lock_name, marker_environment
 from buildtools.deploy.service_python import (
@@ -111,6 +112,7 @@ class _Flight:
         found += [self._venv(venv, ignored=venv in left_out) for venv in venvs]
         found += self._modules([path for path in modules if path not in left_out])
         found += self._locks()
+        found += self._foreign_locks()
         table = render_table(self.tree.files, self.root)
         found += python_findings(self._stated(), uses_hook=bool(table))
         return found
@@ -213,10 +215,44 @@ class _Flight:
                 "locks", Severity.WARNING, f"found {found}; {self.target.spec} requires {wanted}"
             )
         elif locks:
-            lacking = self._unlocked(files.text(join(self.root, f"locks/{wanted}")))
-            if lacking:
-                evidence = f"requirements.in asks for {', '.join(lacking)}, not locked here"
+            absent = self._unlocked(files.text(join(self.root, f"locks/{wanted}")))
+            if absent:
+                evidence = f"requirements.in asks for {', '.join(absent)}, not locked here"
                 yield self._lock_finding(f"locks/{wanted}", Severity.WARNING, evidence)
+
+    def _foreign_locks(self) -> Iterator[Finding]:
+        """What other tools' locks would have compiled on the target, and locks that say nothing."""
+        files = self.tree.files
+        names = files.names(self.root)
+        for name in UNREAD_LOCKS:
+            if name in names:
+                yield Finding(
+                    cause=Cause.NO_MATCHING_DISTRIBUTION,
+                    severity=Severity.INFO,
+                    path=name,
+                    evidence=f"{name} names no files, so whether wheels fit cannot be read off it",
+                    remedy="Lock for the target with hashes to be told.",
+                    command=f"buildtools lock --target {self.target.spec}",
+                )
+        if self.python is None:
+            return
+        environment = marker_environment(self.target, f"{self.python.version}.99")
+        for name in FOREIGN_LOCKS:
+            if name not in names:
+                continue
+            for one in lacking(files.text(join(self.root, name)), self.target, environment):
+                way = "it would be compiled there" if one.sdist else "and no sources either"
+                yield Finding(
+                    cause=Cause.NO_MATCHING_DISTRIBUTION,
+                    severity=Severity.WARNING if one.sdist else Severity.ERROR,
+                    path=name,
+                    distribution=one.name,
+                    evidence=f"{one.name} {one.version} is locked without a wheel for"
+                    f" {self.target.spec}, {way}",
+                    remedy="Choose a version that has one, or let this tool make one.",
+                    command=f"buildtools wheel {one.name}=={one.version}"
+                    f" --target {self.target.spec}",
+                )
 
     def _unlocked(self, lock: str) -> list[str]:
         """Requirements of ``requirements.in`` that hold on the target and are not in its lock."""
@@ -227,7 +263,7 @@ class _Flight:
 
         locked = {normalized(name) for name in _PIN.findall(lock)}
         environment = marker_environment(self.target, f"{self.python.version}.99")
-        lacking = []
+        absent = []
         for line in text.splitlines():
             try:
                 wanted = Requirement(re.sub(r"(?:^|\s)#.*", "", line).strip())
@@ -235,8 +271,8 @@ class _Flight:
                 continue  # empty, an option or a path: pip-tools knows
             holds = wanted.marker is None or wanted.marker.evaluate({**environment, "extra": ""})
             if holds and normalized(wanted.name) not in locked:
-                lacking.append(wanted.name)
-        return lacking
+                absent.append(wanted.name)
+        return absent
 
     def _lock_finding(self, path: str, severity: Severity, evidence: str) -> Finding:
         return Finding(

@@ -92,11 +92,11 @@ def stated_pythons(files: Files, root: str) -> tuple[Stated, ...]:
         Stated(where=Where.BLUEPRINT, text=text)
         for text in _blueprint(files.text(join(root, "render.yaml")), name)
     ]
-    lines = (line.strip() for line in files.text(join(root, ".python-version")).splitlines())
-    said += [
-        Stated(where=Where.FILE, text=line)
-        for line in [line for line in lines if line and not line.startswith("#")][:1]
-    ]
+    lines = (
+        line.partition("#")[0].strip()
+        for line in files.text(join(root, ".python-version")).splitlines()
+    )
+    said += [Stated(where=Where.FILE, text=line) for line in [line for line in lines if line][:1]]
     if table.get("python"):
         said.append(Stated(where=Where.CONFIGURATION, text=str(table["python"])))
     return tuple(said)

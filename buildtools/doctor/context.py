@@ -31,10 +31,12 @@ class Context:
         host: Interpreter | None,
         library_path: str,
         again: str,
+        beside: frozenset[str],
     ) -> None:
         self.tree = tree
         self.target = target
         self.recipes = recipes
+        self.beside = beside
         self.errors: set[str] = set()
         self.facts = FactsCache(target)
         system = system_for(tree, target, host=host, library_path=library_path)

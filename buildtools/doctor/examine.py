@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -19,7 +20,7 @@ from buildtools.doctor.provenance import (
 )
 from buildtools.doctor.records import record_findings, tag_finding
 from buildtools.doctor.report import Provider, Report, Scanned
-from buildtools.environment import PlaceKind, Tree, TreeKind
+from buildtools.environment import NativeFile, PlaceKind, Tree, TreeKind
 from buildtools.environment.collector import collector_paused
 from buildtools.findings import Cause, Finding, Severity
 from buildtools.host import Interpreter
@@ -29,6 +30,8 @@ from buildtools.targets import Target
 _SEARCHED = frozenset({TreeKind.INTERPRETER, TreeKind.VENV})
 """Trees whose places are one search path."""
 
+_LIBRARY = re.compile(r" needs lib([A-Za-z_]{3,}?)[-.\d]*\.(?:so|dylib)\b")
+"""A library's bare name in the words of a missing one."""
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
@@ -41,14 +44,16 @@ def examine(
     library_path: str = "",
     again: str = "",
     started: float | None = None,
+    beside: frozenset[str] = frozenset(),
 ) -> Report:
     """Judge a tree for a target.
 
     ``host`` is an interpreter of this machine (by default the tree's own): when it is of the
     target's platform, this machine's libraries count, with ``library_path``
     (``LD_LIBRARY_PATH``); else only what is in the tree and what the target is known to have.
-    ``again`` is put behind the commands of findings, such as ``--python PATH``. ``started`` is a
-    ``time.perf_counter()`` from which the seconds are counted. Raises
+    ``beside`` are the names of native files that are installed with this tree: those of the other
+    wheels of a set. ``again`` is put behind the commands of findings, such as ``--python PATH``.
+    ``started`` is a ``time.perf_counter()`` from which the seconds are counted. Raises
     :class:`buildtools.errors.CannotLookError` for an archive that turns out damaged.
     """
     started = time.perf_counter() if started is None else started
@@ -60,6 +65,7 @@ def examine(
             host=tree.interpreter if host is None else host,
             library_path=library_path,
             again=again,
+            beside=beside,
         )
         return _report(context, started)
 
@@ -112,7 +118,7 @@ def _one_of_many(context: Context, findings: list[Finding]) -> list[Finding]:
             lacking.setdefault(one.distribution, set()).add(one.path)
     if not lacking:
         return findings
-    few: set[str] = set()
+    few: dict[str, NativeFile] = {}
     for name, paths in lacking.items():
         modules = [
             module
@@ -121,13 +127,22 @@ def _one_of_many(context: Context, findings: list[Finding]) -> list[Finding]:
         ]
         known = bool(modules) and context.recipe_of(modules[0].distribution) is not None
         if not known and 2 * len(paths) < len(modules):
-            few |= paths
+            few |= {module.shown: module for module in modules if module.shown in paths}
     return [
-        replace(one, severity=Severity.WARNING)
-        if one.cause is Cause.MISSING_LIBRARY and one.path in few
+        replace(one, severity=Severity.INFO if _wraps(few[one.path], one) else Severity.WARNING)
+        if one.cause is Cause.MISSING_LIBRARY and one.severity is Severity.ERROR and one.path in few
         else one
         for one in findings
     ]
+
+
+def _wraps(module: NativeFile, finding: Finding) -> bool:
+    """Whether a module is named for the library that it lacks, as ``tbbpool`` for ``libtbb.so``.
+
+    Such a module is there for those who have that library, and for nothing else.
+    """
+    wanted = _LIBRARY.search(finding.evidence)
+    return wanted is not None and wanted[1].lower() in module.dotted.rpartition(".")[2].lower()
 
 
 def _distributions(context: Context, known: Iterable[Finding]) -> list[Finding]:

@@ -13,6 +13,7 @@ from buildtools.compatibility import (
     baseline_libraries,
     judge,
     judge_libraries,
+    module_entries,
 )
 from buildtools.doctor.context import Context
 from buildtools.doctor.facts import why_unopened
@@ -44,7 +45,7 @@ class ModuleJudge:
         self._siblings = context.tree.by_folder()
         self._baseline = baseline_libraries(context.target) | (context.target.libraries or set())
         self._healthy: set[tuple[object, ...]] = set()
-        self._filenames = {module.filename for module in context.tree.modules}
+        self._filenames = {module.filename for module in context.tree.modules} | context.beside
 
     def findings(self, module: NativeFile) -> list[Finding]:
         """What is wrong with a file; its path goes among the errors when it would not load."""
@@ -225,6 +226,21 @@ class ModuleJudge:
         ]
         return Resolved(module=facts, libraries=tuple(libraries), missing=resolved.missing)
 
+    def _is_mere(self, module: NativeFile) -> bool:
+        """Whether a file is a library or a plugin and no module, whatever folder it lies in.
+
+        A client library's plugin, ``authentication_kerberos_client.so``, has a module's name and
+        lies in a package; what no import can start lacks the symbol ``PyInit_…``.
+        """
+        if module.name is None or module.name.kind is ModuleKind.LIBRARY:
+            return module.name is not None
+        if module.name.suffix != ".so":
+            return False
+        facts = self._of.facts.with_symbols(self._files, module.path)
+        if facts is None or facts.defined is None:
+            return False
+        return not module_entries(module.name.stem) & facts.defined
+
     def _eased(
         self, module: NativeFile, judgements: Iterable[Judgement], resolved: Resolved
     ) -> list[Judgement]:
@@ -240,7 +256,7 @@ class ModuleJudge:
         for judgement in judgements:
             severity = judgement.severity
             if judgement.cause is Cause.MISSING_LIBRARY and severity is Severity.ERROR:
-                mere = module.name is not None and module.name.kind is ModuleKind.LIBRARY
+                mere = self._is_mere(module)
                 if any(f" {name}," in judgement.evidence for name in lying):
                     if mere:
                         continue  # loaded by what needs it, with what that brings

@@ -17,6 +17,7 @@ from buildtools.report import Screen
 
 ROOT = Path(__file__).resolve().parents[3]
 CORPUS = ROOT / "tests" / "corpus" / "binaries"
+LINUX_SUFFIX = ".cpython-311-x86_64-linux-gnu.so"
 SCHEMA = ROOT / "buildtools" / "schemas" / "doctor.schema.json"
 LINUX = ("--target", "linux/x86_64/glibc2.28/cp311")
 
@@ -84,6 +85,23 @@ def test_a_folder_of_wheels_stands_for_its_wheels(tmp_path: Path) -> None:
     # Beside a project's file they are a part of it.
     (tmp_path / "pyproject.toml").touch()
     assert run(tmp_path, *LINUX)[0] is ExitCode.OK
+
+
+def test_the_wheels_of_a_set_are_installed_together(tmp_path: Path) -> None:
+    """As PyQt6 and PyQt6-Qt6 are: one brings the libraries that the other needs."""
+    module = f"app{LINUX_SUFFIX}"
+    for name, binary, file in (
+        ("app", "elf-needs-libsample-runpath.so", module),
+        ("sample", "elf-libsample-1.1.so.1", "sample/lib/libsample.so.1"),
+    ):
+        with zipfile.ZipFile(tmp_path / f"{name}-1.0-cp311-cp311-linux_x86_64.whl", "w") as wheel:
+            wheel.write(CORPUS / binary, file)
+    code, text = run(tmp_path, *LINUX, as_json=True)
+    assert code is ExitCode.OK, text
+    (tmp_path / "sample-1.0-cp311-cp311-linux_x86_64.whl").unlink()
+    code, text = run(tmp_path, *LINUX, as_json=True)
+    assert code is ExitCode.NO
+    assert {one["cause"] for one in json.loads(text)["findings"]} == {"missing-library"}
 
 
 def test_the_trees_own_python_is_the_targets_where_it_names_none(tmp_path: Path) -> None:

@@ -195,6 +195,35 @@ def test_a_driver_that_needs_its_native_part_is_missing_it(tmp_path: Path) -> No
     assert causes(look(tmp_path).findings) == {Cause.ABI_MISMATCH}
 
 
+@pytest.mark.parametrize(
+    ("name", "severity"),
+    [("_samplepool", Severity.INFO), ("_other", Severity.WARNING)],
+)
+def test_a_module_for_a_library_that_few_have_is_no_fault_of_a_package(
+    tmp_path: Path, name: str, severity: Severity
+) -> None:
+    site = tmp_path / "site-packages"
+    files = [f"many/{part}{SUFFIX}" for part in ("_a", "_b", "_c", name)]
+    for file in files[:3]:
+        put(site / file)
+    put(site / files[3], "elf-needs-libsample-runpath.so")
+    installed(site, "many", *files)
+    told_of = [one for one in look(tmp_path).findings if one.cause is Cause.MISSING_LIBRARY]
+    assert [one.severity for one in told_of] == [severity]
+
+
+@pytest.mark.parametrize(
+    ("name", "severity"),
+    [("plugin.so", Severity.INFO), ("_sample.so", Severity.ERROR), (f"m{SUFFIX}", Severity.ERROR)],
+)
+def test_a_plugin_in_a_package_is_no_module_that_misses_its_library(
+    tmp_path: Path, name: str, severity: Severity
+) -> None:
+    """As those of MySQL's client in mysql-connector-python, of which most servers load none."""
+    put(tmp_path / "pkg" / name, "elf-needs-libsample-runpath.so")
+    assert told(look(tmp_path)) == [(Cause.MISSING_LIBRARY, severity)]
+
+
 def test_an_old_sqlite_is_told_by_its_bytes(tmp_path: Path) -> None:
     installed(tmp_path, "pysqlite3")
     module = put(tmp_path / "pysqlite3" / f"_sqlite3{SUFFIX}")
