@@ -8,16 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from buildtools.explain.reading import RawLine
-
-_ESCAPES = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]"
-    r"|[\x00-\x08\x0b-\x1f\x7f]"
-)
-_QUOTES = str.maketrans({
-    "\u2018": "'", "\u2019": "'", "`": "'", "\u201c": '"', "\u201d": '"', "\u00b4": "'",
-    "\u00a0": " ", "\u0130": "I", "\u00ab": '"', "\u00bb": '"',
-    "\uff1a": ":",
-})  # fmt: skip
+from buildtools.explain.wording import comparable, printable, unescaped
 
 _PREFIX = re.compile(
     r"""(?x) ^ (?:
@@ -29,57 +20,14 @@ _PREFIX = re.compile(
     | remote:\s                     # Heroku, through git
     | npm\s(?:ERR!|error|warn|WARN)\s | gyp\s(?:ERR!|info|verb)\s
     | \[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?:?\s
+    | (?:stdout|stderr)\s[FP]\s      # Kubernetes: stream
+    | [A-Z][a-z]{2}\s+\d{1,2}\s\d\d:\d\d:\d\d(?:\s[AP]M)?\s+(?:[\w.-]+\s(?=[\w.-]+\[))?
+    | [\w.-]{1,40}\[[\w.-]{1,20}\]:\s  # journald, Heroku: unit
+    | \#\#\[\w+\] | ::error[^:]*::
     | ==>\s | ----->\s
     )"""
 )
 """What stands before a line and is not part of it."""
-
-_SAYINGS = (
-    (
-        re.compile(
-            r"Datei oder Verzeichnis nicht gefunden|Aucun fichier ou dossier de ce (?:type|nom)"
-            r"|No existe el (?:archivo|fichero) o el directorio|没有那个文件或目录"
-            r"|沒有此一檔案或目錄|そのようなファイルやディレクトリはありません"
-            r"|Нет такого файла или каталога|Arquivo ou diretório (?:inexistente|não encontrado)"
-            r"|File o directory non esistente|Nie ma takiego pliku ani katalogu"
-            r"|Bestand of map bestaat niet|Böyle bir dosya ya da dizin yok"
-            r"|그런 파일이나 디렉터리가 없습니다|Ficheiro ou directoria inexistente"
-        ),
-        "No such file or directory",
-    ),
-    (
-        re.compile(
-            r"schwerwiegender Fehler|erreur fatale|error fatal|致命错误|致命的エラー"
-            r"|фатальная ошибка|erro fatal|errore irreversibile|치명적인 오류"
-        ),
-        "fatal error",
-    ),
-    (
-        re.compile(
-            r"Auf dem Gerät ist kein Speicherplatz mehr verfügbar|Aucun espace disponible sur le "
-            r"périphérique|No queda espacio en el dispositivo|设备上没有空间|Нет места на "
-            r"устройстве|デバイスに空き領域がありません|Não há espaço disponível no dispositivo"
-        ),
-        "No space left on device",
-    ),
-    (
-        re.compile(
-            r"Kommando nicht gefunden|commande introuvable|no se encontró la orden|未找到命令"
-        ),
-        "command not found",
-    ),
-    (
-        re.compile(
-            r"kann Objektdatei nicht öffnen|无法打开共享对象文件"
-            r"|не удалось открыть общий объект"
-        ),
-        "cannot open shared object file",
-    ),
-    (re.compile(r" : (?=No such file)|:(?=No such file)"), ": "),
-)  # fmt: skip
-"""The C library's and GCC's words in other languages (glibc and gcc message catalogues)."""
-
-_SAID = re.compile("|".join(pattern.pattern for pattern, _ in _SAYINGS))
 
 WRAP_WIDTH = 60
 _FLOW_LIMIT = 256 << 10
@@ -116,30 +64,17 @@ def documents(lines: Sequence[RawLine]) -> tuple[Document, ...]:
     shown: list[str] = []
     numbers: list[int] = []
     for line in lines:
-        for part in _clean(line.data.decode(errors="replace")):
-            shown.append(part)
-            numbers.append(line.number)
-    plain = [_comparable(part) for part in shown]
+        for seen in printable(line.data.decode(errors="replace")):
+            for part in unescaped(seen):
+                shown.append(part)
+                numbers.append(line.number)
+    plain = comparable(shown)
     made = [_document(plain, numbers, shown, "\n")]
     if len(made[0].text) <= _FLOW_LIMIT and len(plain) > 1:
         made.append(_document(*_unwrapped(plain, numbers, shown)))
         stripped = [_without_prefix(part) for part in plain]
         made.append(_document(stripped, numbers, shown, " "))
     return tuple(made)
-
-
-def _clean(text: str) -> list[str]:
-    """A line without escapes; what a carriage return overwrote stays, as a line of its own."""
-    parts = [part for part in text.split("\r") if part.strip()] or [""]
-    return [_ESCAPES.sub("", part).rstrip() for part in parts]
-
-
-def _comparable(text: str) -> str:
-    text = text.translate(_QUOTES)
-    if _SAID.search(text):
-        for pattern, english in _SAYINGS:
-            text = pattern.sub(english, text)
-    return text
 
 
 def _without_prefix(text: str) -> str:

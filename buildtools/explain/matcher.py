@@ -66,12 +66,15 @@ def _match(rule: Rule, documents: Sequence[Document]) -> Match | None:
             return None
         if rule.fading and _SUCCESS.search(document.text, found.end()):
             return None
+        confidence = rule.confidence
+        if rule.context and not any(_anywhere(pattern, documents) for pattern in rule.context):
+            confidence = rule.alone
         trust = _FLOWED_TRUST if document.flowed else 1.0
         first, last = document.line_at(found.start()), document.line_at(max(found.end() - 1, 0))
         named = {key: value.strip() for key, value in found.groupdict().items() if value}
         return Match(
             rule=rule,
-            confidence=rule.confidence * trust,
+            confidence=confidence * trust,
             document=document,
             lines=tuple(range(first, min(last, first + 3) + 1)),
             named=named,

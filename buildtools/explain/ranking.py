@@ -115,15 +115,26 @@ BRINGS_ABOUT: Mapping[Cause, frozenset[Cause]] = {
     ),
     Cause.LIBC_TOO_OLD: frozenset({Cause.MISSING_NATIVE_MODULE, Cause.PURE_FALLBACK}),
     Cause.LIBSTDCXX_TOO_OLD: frozenset({Cause.MISSING_NATIVE_MODULE, Cause.MISSING_SYMBOL}),
-    Cause.MACOS_TOO_OLD: frozenset({Cause.MISSING_SYMBOL, Cause.MISSING_NATIVE_MODULE}),
+    Cause.MACOS_TOO_OLD: frozenset(
+        {Cause.MISSING_SYMBOL, Cause.MISSING_NATIVE_MODULE, Cause.MISSING_LIBRARY}
+    ),
     Cause.ABI_MISMATCH: frozenset(
         {Cause.MISSING_SYMBOL, Cause.MISSING_NATIVE_MODULE, Cause.PURE_FALLBACK}
     ),
-    Cause.CORRUPT_BINARY: frozenset({Cause.MISSING_NATIVE_MODULE, Cause.FOREIGN_FORMAT}),
+    Cause.CORRUPT_BINARY: frozenset(
+        {Cause.MISSING_NATIVE_MODULE, Cause.FOREIGN_FORMAT, Cause.MISSING_LIBRARY}
+    ),
     Cause.AUTH_PLUGIN_MISSING: frozenset(
         {Cause.MISSING_LIBRARY, Cause.MYSQL_NOT_READY, Cause.MISSING_SYMBOL}
     ),
-    Cause.MISSING_LIBRARY: frozenset({Cause.MISSING_NATIVE_MODULE, Cause.PURE_FALLBACK}),
+    Cause.MISSING_LIBRARY: frozenset(
+        {
+            Cause.MISSING_NATIVE_MODULE,
+            Cause.PURE_FALLBACK,
+            Cause.MISSING_SYMBOL,
+            Cause.LIBSTDCXX_TOO_OLD,
+        }
+    ),
     Cause.MISSING_SYMBOL: frozenset({Cause.MISSING_NATIVE_MODULE, Cause.PURE_FALLBACK}),
     Cause.SHADOWED: frozenset({Cause.MISSING_NATIVE_MODULE}),
     Cause.RECORD_MISMATCH: frozenset({Cause.MISSING_NATIVE_MODULE}),

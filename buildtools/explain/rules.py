@@ -8,7 +8,7 @@ and the N after it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -20,7 +20,7 @@ from buildtools.findings import Cause
 
 _KEYS = frozenset(
     {"id", "cause", "confidence", "source", "any", "where", "unless", "lines", "fading"}
-    | {"explanation", "remedy", "commands"}
+    | {"context", "alone", "explanation", "remedy", "commands"}
 )
 
 
@@ -38,7 +38,9 @@ class Rule:
 
     ``any``: one of them must match; ``triggers``: literals without all of which none can, empty
     when that is not known; ``where``: each of them must match somewhere in the text;
-    ``unless``: none of them may. ``fading``: a trouble that passes, over when the text ends well.
+    ``unless``: none of them may. ``context``: when none of these stands anywhere in the text, the
+    words may be about something else, and the confidence is ``alone``. ``fading``: a trouble that
+    passes, over when the text ends well.
     ``remedy`` and ``commands``, where given, stand before those of the cause.
     """
 
@@ -50,6 +52,8 @@ class Rule:
     triggers: frozenset[str]
     where: tuple[Pattern, ...] = ()
     unless: tuple[Pattern, ...] = ()
+    context: tuple[Pattern, ...] = ()
+    alone: float = 0.0
     lines: int = 0
     fading: bool = False
     explanation: str = ""
@@ -84,13 +88,21 @@ def _with_blanks(text: str) -> str:
 def load_rules() -> tuple[Rule, ...]:
     """Every rule that ships with the package, in the files' order."""
     rules: list[Rule] = []
-    for name in ("loading", "building", "stack", "unnamed"):
-        rules += [_rule(entry, name) for entry in load_data(f"rules/{name}.yaml")]
+    for name in rule_files():
+        contexts = load_data("contexts.yaml")
+        rules += [_rule(entry, name, contexts) for entry in load_data(f"rules/{name}.yaml")]
     ids = [rule.id for rule in rules]
     for rule_id in ids:
         if ids.count(rule_id) > 1:
             raise CannotLookError(f"two rules are called {rule_id}", where="buildtools/explain")
     return tuple(rules)
+
+
+def rule_files() -> tuple[str, ...]:
+    """The names of the files of rules, without their ends, in the order of the alphabet."""
+    folder = files("buildtools.explain").joinpath("rules")
+    names = (entry.name for entry in folder.iterdir())
+    return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
 
 
 @cache
@@ -103,7 +115,9 @@ def load_data(name: str) -> Any:
     return yaml.load(text, Loader=loader)  # noqa: S506 - one of the two safe loaders
 
 
-def _rule(entry: Mapping[str, Any], name: str) -> Rule:
+def _rule(
+    entry: Mapping[str, Any], name: str, contexts: Mapping[str, Sequence[str]] | None = None
+) -> Rule:
     where = f"{name}.yaml, rule {entry.get('id', '?')}"
     strange = entry.keys() - _KEYS
     if strange:
@@ -119,6 +133,8 @@ def _rule(entry: Mapping[str, Any], name: str) -> Rule:
             triggers=_triggers(patterns),
             where=_patterns(entry.get("where", ())),
             unless=_patterns(entry.get("unless", ())),
+            context=_context(entry.get("context", ()), contexts or {}),
+            alone=float(entry.get("alone", 0.0)),
             lines=int(entry.get("lines", 0)),
             fading=bool(entry.get("fading", False)),
             explanation=" ".join(str(entry.get("explanation", "")).split()),
@@ -127,6 +143,11 @@ def _rule(entry: Mapping[str, Any], name: str) -> Rule:
         )
     except (KeyError, ValueError, re.error) as error:
         raise CannotLookError("a rule is wrong", where=where, why=repr(error)) from error
+
+
+def _context(value: Any, contexts: Mapping[str, Sequence[str]]) -> tuple[Pattern, ...]:
+    """A rule's context: the name of one of contexts.yaml, or patterns of its own."""
+    return _patterns(contexts.get(value, value) if isinstance(value, str) else value)
 
 
 def _triggers(patterns: tuple[Pattern, ...]) -> frozenset[str]:
