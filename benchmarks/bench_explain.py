@@ -1,4 +1,4 @@
-"""How long ``explain`` takes over a log of 50 MB, and how much memory: three kinds of log.
+"""How long ``explain`` takes over a log of 50 MB, and how much memory: four kinds of log.
 
 Each kind runs in a process of its own; the peak of memory is that of the largest so far. Times
 include starting Python and reading the rules.
@@ -50,6 +50,16 @@ def unlike() -> Iterator[bytes]:
         yield f"{''.join(pick.choices(letters, k=60))} error {pick.choice(letters)}\n".encode()
 
 
+def naming() -> Iterator[bytes]:
+    """No two lines alike, and each names a failure in the words of real ones."""
+    pick = random.Random(8)  # noqa: S311 - words for a log, no secret
+    letters = "ghijklmnopqrstuvwxyz"
+    said = ("could not reach", "not found:", "connection refused by", "failed: No route to")
+    while True:
+        first, last = ("".join(pick.choices(letters, k=count)) for count in (40, 9))
+        yield f"{first} {pick.choice(said)} {last}\n".encode()
+
+
 def write_log(path: Path, lines: Iterator[bytes], size: int) -> None:
     """A log of ``size`` bytes with the cause once, in its middle."""
     with path.open("wb") as stream:
@@ -65,7 +75,7 @@ def measure(megabytes: int = 50) -> list[Ratio]:
     size = megabytes << 20
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for lines in (repeating, failing, unlike):
+        for lines in (repeating, failing, unlike, naming):
             path = Path(folder) / f"{lines.__name__}.log"
             write_log(path, lines(), size)
             started = time.perf_counter()

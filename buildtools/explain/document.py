@@ -30,6 +30,8 @@ _PREFIX = re.compile(
 """What stands before a line and is not part of it."""
 
 WRAP_WIDTH = 60
+_TERMINALS = frozenset({72, 76, 78, 79, 80, 100, 120, 132})
+"""Widths that one longest line is enough to betray."""
 _FLOW_LIMIT = 256 << 10
 
 
@@ -92,7 +94,7 @@ def _unwrapped(
     """Lines cut at a fixed width put together again, as a terminal's copy cuts them."""
     width = max(map(len, plain))
     full = sum(len(line) == width for line in plain)
-    if width < WRAP_WIDTH or full < 2:  # noqa: PLR2004 - one longest line is no pattern
+    if width < WRAP_WIDTH or (full == 1 and width not in _TERMINALS):
         return plain, numbers, shown, "\n"
     joined: list[str] = []
     kept: list[int] = []

@@ -84,11 +84,21 @@ _ARM = re.compile(r"aarch64|arm64")
 _LOOKED_AT = 128 << 10
 
 
+_SAID = re.compile(r"You're on (macOS|Linux|Windows)")
+"""uv says where it runs, and then lists the wheels of all other platforms."""
+_SAYS = {"macOS": Family.MACOS, "Linux": Family.LINUX, "Windows": Family.WINDOWS}
+
+
+def _family(text: str) -> Family:
+    return next((f for f, pattern in _COMPILED_FAMILIES if pattern.search(text)), Family.UNKNOWN)
+
+
 def place_of(text: str) -> Place:
     """The place that the words of a text give away; its first and last 128 KiB are looked at."""
     if len(text) > 2 * _LOOKED_AT:
         text = text[:_LOOKED_AT] + text[-_LOOKED_AT:]
-    family = next((f for f, pattern in _COMPILED_FAMILIES if pattern.search(text)), Family.UNKNOWN)
+    said = _SAID.search(text)
+    family = _SAYS[said.group(1)] if said else _family(text)
     host = next((h for h, pattern in _COMPILED_HOSTS if pattern.search(text)), Host.PLAIN)
     if host in {Host.RENDER, Host.HEROKU} and family in {Family.LINUX, Family.UNKNOWN}:
         family = Family.DEBIAN

@@ -8,45 +8,27 @@ is bounded, so memory does not grow with the log.
 from __future__ import annotations
 
 import codecs
+import heapq
 import io
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO
+
+from buildtools.explain.sieve import Sieve
 
 CHUNK_BYTES = 1 << 20
 WHOLE_BYTES = 192 << 10
 """Up to this size a text is kept whole."""
 KEPT_BYTES = 96 << 10
 """Of a longer one, this much is kept from the front and as much from the end."""
+BEST_BYTES = 48 << 10
+"""And so much from between them: the lines with the most words of failure."""
 LONGEST_LINE = 16 << 10
 BEFORE, AFTER = 4, 8
 """Neighbours kept with a line of failure."""
 EDGE_LINES = 150
 """First and last lines kept whatever they say: they tell the platform."""
-_REMEMBERED = 60_000
-
-_TELLING = tuple(
-    word.encode()
-    for word in (
-        "annot", "an't", "not ", "o such", "o module", "illed", "efused", "ndefined", "nable to",
-        "o space", "NoBrokers", "NOAUTH", "WRONGPASS", "LEADER", "COORDINATOR", "eader ",
-        "oordinator", "equire", "navailable", "mismatch", "MISMATCH", "ncompatible", "nvalid",
-        "nsupported", "emory", "isconnected", "Retrying", "xternally", "out of", "SIGKILL",
-        "ENOSPC", "esolve", "NodeExists", "nconsistent", "too short", "runcated",
-    )
-)  # fmt: skip
-"""A line that names a cause has one of these in it."""
-
-_GENERAL = (b"rror", b"RROR", b"ailed", b"FAIL", b"xception", b"atal", b"FATAL")
-"""Words of any failure: looked at while they are rare."""
-_RARE = 500
-_MANY = 4000
-"""So many lines of one block, unlike each other, may hold a general and a telling word; a word
-that more of them hold tells nothing there."""
-
-_SAME = b"0123456789abcdef"
-"""Bytes in which two lines may differ and still say the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,16 +79,18 @@ def _pieces(source: str | bytes | IO[bytes] | IO[str]) -> Iterator[bytes]:
 
 
 class _Kept:
-    """What is kept of a long text: the front, and a tail that forgets."""
+    """The first lines, the last ones, and between them those that say most of a failure."""
 
     def __init__(self) -> None:
         self._front: list[RawLine] = []
         self._front_bytes = 0
         self._tail: deque[RawLine] = deque()
         self._tail_bytes = 0
+        self._best: list[tuple[int, int, RawLine]] = []
+        self._best_bytes = 0
         self._last = 0
 
-    def add(self, line: RawLine) -> None:
+    def add(self, line: RawLine, score: int) -> None:
         if line.number <= self._last:
             return
         self._last = line.number
@@ -116,34 +100,46 @@ class _Kept:
             self._front.append(line)
             self._front_bytes += size
             return
+        if score > 1:
+            self._add_best(line, score)
         self._tail.append(line)
         self._tail_bytes += size
         while self._tail_bytes > KEPT_BYTES:
             self._tail_bytes -= len(self._tail.popleft().data)
 
+    def _add_best(self, line: RawLine, score: int) -> None:
+        heapq.heappush(self._best, (score, -line.number, line))
+        self._best_bytes += len(line.data)
+        while self._best_bytes > BEST_BYTES:
+            self._best_bytes -= len(heapq.heappop(self._best)[2].data)
+
     def lines(self) -> tuple[RawLine, ...]:
-        return (*self._front, *self._tail)
+        first = self._tail[0].number if self._tail else 0
+        best = sorted((line for _, _, line in self._best), key=lambda line: line.number)
+        return (*self._front, *(line for line in best if line.number < first), *self._tail)
 
 
 def _sift(pieces: Iterator[bytes]) -> tuple[RawLine, ...]:
     kept = _Kept()
-    seen: set[bytes] = set()
+    sieve = Sieve()
     before: list[bytes] = []
     number, owed = 1, 0
     for block in _whole_lines(pieces):
         count = block.count(b"\n") + 1
-        wanted, owed = _wanted(_failures(seen, block), owed, len(before), count)
+        scores = sieve.failures(block)
+        wanted, owed = _wanted(scores, owed, len(before), count)
         if number == 1:
             wanted.update(range(min(EDGE_LINES, count)))
         if wanted:
             lines = block.split(b"\n")
             for at in sorted(wanted):
-                kept.add(RawLine(number=number + at, data=lines[at] if at >= 0 else before[at]))
+                line = RawLine(number=number + at, data=lines[at] if at >= 0 else before[at])
+                kept.add(line, scores.get(at, 0))
         number += count
         tail = block.rsplit(b"\n", EDGE_LINES)
         before = tail[1:] if len(tail) > EDGE_LINES else tail
     for at, data in enumerate(before, number - len(before)):
-        kept.add(RawLine(number=at, data=data))
+        kept.add(RawLine(number=at, data=data), 0)
     return kept.lines()
 
 
@@ -162,7 +158,7 @@ def _whole_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield carry
 
 
-def _wanted(failures: list[int], owed: int, before: int, count: int) -> tuple[set[int], int]:
+def _wanted(failures: Iterable[int], owed: int, before: int, count: int) -> tuple[set[int], int]:
     """The positions to keep of one block of lines, and how many of the next block's are owed.
 
     Negative positions are lines of the block before, counted from its end.
@@ -173,34 +169,3 @@ def _wanted(failures: list[int], owed: int, before: int, count: int) -> tuple[se
         wanted.update(range(max(at - BEFORE, -before), min(at + AFTER + 1, count)))
         left = max(left, at + AFTER + 1 - count)
     return wanted, max(left, 0)
-
-
-def _failures(seen: set[bytes], block: bytes) -> list[int]:
-    """Positions of the lines of failure in a block whose like was not seen before."""
-    keys = block.translate(None, _SAME).split(b"\n")
-    fresh = set(keys) - seen
-    if not fresh:
-        return []
-    if len(seen) < _REMEMBERED:
-        seen |= fresh
-    lines = block.split(b"\n")
-    if len(fresh) < len(keys) >> 1:
-        firsts: dict[bytes, int] = {}
-        for at, key in enumerate(keys):
-            if key in fresh:
-                firsts.setdefault(key, at)
-        places = list(firsts.values())
-    else:
-        places = list(range(len(lines)))
-    return _with_hints(lines, places)
-
-
-def _with_hints(lines: list[bytes], places: list[int]) -> list[int]:
-    """Which of the lines at these positions hold a word of failure."""
-    joined = b"\n".join([lines[at] for at in places])
-    found: set[int] = set()
-    for words, most in ((_TELLING, _MANY), (_GENERAL, _RARE)):
-        for word in words:
-            if word in joined and joined.count(word) <= most:
-                found.update([at for at in places if word in lines[at]])
-    return sorted(found)

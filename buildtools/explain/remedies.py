@@ -34,15 +34,29 @@ _DRIVERS = (
 _OTHERS = (
     re.compile(
         r"(?:Failed building wheel for|No matching distribution found for|Building wheel for"
-        r"|requirement) ([A-Za-z][\w.-]+)"
+        r"|requirement) ([A-Za-z][\w.-]+)",
+        re.ASCII,
     ),
-    re.compile(r"/(?:site|dist)-packages/([A-Za-z]\w+)/[^\s'\"]*\.so"),
-    re.compile(r"pip3? install (?:-\S+ )*([A-Za-z][\w.-]+)"),
+    re.compile(r"building '([A-Za-z]\w+)[.\w]*' extension", re.ASCII),
+    re.compile(r"/(?:site|dist)-packages/([A-Za-z]\w+)/[^\s'\"]*\.so", re.ASCII),
+    re.compile(r"pip3? install (?:-\S+ )*([A-Za-z][\w.-]+)", re.ASCII),
 )  # fmt: skip
-_ADDON = re.compile(
-    r"node_modules[/\\]((?:@[\w.-]+[/\\])?[\w.-]+)[/\\]"
-    r"(?:build|lib[/\\]binding|prebuilds|compiled|src|deps)"
+_NO_DRIVERS = frozenset(
+    {"the", "from", "of", "requirements", "pip", "satisfies", "setuptools", "wheel", "python3"}
 )
+_SOLD_AS = {
+    "PIL": "Pillow", "cv2": "opencv-python", "yaml": "PyYAML", "Crypto": "pycryptodome",
+    "nacl": "PyNaCl", "OpenSSL": "pyOpenSSL", "sklearn": "scikit-learn", "zmq": "pyzmq",
+    "skimage": "scikit-image", "psycopg": "psycopg", "google": "protobuf", "grpc": "grpcio",
+    "confluent_kafka": "confluent-kafka",
+}  # fmt: skip
+"""Distributions whose packages have another name."""
+_ADDON = re.compile(
+    r"node_modules[/\\]((?:@[a-z\d][\w.-]*[/\\])?[a-z\d][\w.-]*)[/\\]"
+    r"(?:build|lib[/\\]binding|prebuilds|compiled|src|deps)",
+    re.ASCII,
+)
+"""An addon's folder. Only what npm allows in a name is taken, never a sign of the shell's."""
 _NODE = re.compile(
     r"node_modules|npm (?:ERR!|error|install)|gyp (?:ERR!|info)|node:internal|\.node\b"
 )
@@ -79,7 +93,8 @@ def remedy_for(match: Match, text: str, place: Place) -> tuple[str, tuple[str, .
     commands += _packages(entry.get("packages"), match, text, place)
     if not commands:
         commands += [str(command).format(**words).rstrip() for command in entry.get("any", ())]
-    return rule.remedy or str(entry["remedy"]), tuple(dict.fromkeys(commands))
+    one_blank = (" ".join(command.split()) for command in commands)
+    return rule.remedy or str(entry["remedy"]), tuple(dict.fromkeys(one_blank))
 
 
 _SPECIAL = frozenset({Family.MACOS, Family.WINDOWS})
@@ -128,8 +143,8 @@ def _driver(text: str, *, node: bool) -> str:
     for expression in _OTHERS:
         for found in expression.finditer(text):
             name = re.split(r"[=<>!~\[;]", found.group(1))[0].rstrip(".-")
-            if name.lower() not in {"the", "from", "of", "requirements", "pip", "satisfies"}:
-                return name
+            if name and name.lower() not in _NO_DRIVERS:
+                return _SOLD_AS.get(name, name)
     return ""
 
 

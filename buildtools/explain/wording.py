@@ -10,7 +10,7 @@ from functools import cache
 from buildtools.explain.rules import load_data
 
 _ESCAPES = re.compile(
-    r"[\x1b\x9b](?:\[?[0-?]*[ -/]*[@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"
+    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[@-Z\\^_]"
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufffe]"
 )
 """Colour and other terminal control; and what a terminal would obey or hide without showing it."""
@@ -79,7 +79,7 @@ def _one_kind(line: str) -> str:
 def _sayings() -> tuple[tuple[str, str], ...]:
     """Each saying in another language, in lower case, with what it means; the longest first."""
     sayings = [
-        (saying.lower(), meaning)
+        (_one_kind(saying).lower(), meaning)
         for meaning, words in load_data("sayings.yaml").items()
         for saying in words
     ]

@@ -10,7 +10,7 @@ from buildtools.errors import CannotLookError
 from buildtools.explain import _NAMES
 from buildtools.explain.anchors import anchors_of
 from buildtools.explain.remedies import commands_are_known
-from buildtools.explain.rules import _rule, compile_pattern, load_rules
+from buildtools.explain.rules import _rule, compile_pattern, load_rules, rule_files
 from buildtools.findings import Cause
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -37,7 +37,7 @@ def test_every_building_and_stack_cause_is_explained_in_the_documentation() -> N
 
 def test_no_host_name_of_an_index_stands_in_the_data() -> None:
     folder = files("buildtools.explain")
-    for name in ("loading", "building", "stack", "unnamed"):
+    for name in rule_files():
         text = folder.joinpath(f"rules/{name}.yaml").read_text(encoding="utf-8")
         assert not re.search(r"(?<!version )https?://", text)
 

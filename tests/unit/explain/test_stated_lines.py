@@ -4,7 +4,7 @@ import pytest
 
 from buildtools.explain import explain
 from buildtools.findings import Cause
-from tests.unit.explain.stated_lines import LINES, NEGATIVES
+from tests.unit.explain.stated_lines import LINES, NEGATIVES, TEXTS
 
 DRESSES = {
     "buildkit": "#12 34.56 {}",
@@ -16,6 +16,8 @@ DRESSES = {
     "carriage return": "{}\r",
     "npm": "npm error {}",
     "quoted": "> {}",
+    "kubernetes": "2026-11-22T04:36:53.123456789Z stderr F {}",
+    "journald": "Nov 25 10:00:00 web1 app[123]: {}",
 }
 
 
@@ -37,6 +39,11 @@ def test_what_a_log_puts_before_a_line_changes_nothing(dress: str) -> None:
         if explain(f"building\n{dress.format(line)}\ndone").cause != cause
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize(("cause", "text"), TEXTS)
+def test_a_stated_text_has_its_root(cause: str, text: str) -> None:
+    assert explain(text).cause == cause
 
 
 @pytest.mark.parametrize("line", NEGATIVES)
