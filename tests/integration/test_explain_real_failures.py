@@ -175,6 +175,38 @@ def test_pip_gets_another_file_than_the_lock_promised(tmp_path: Path) -> None:
     assert explain(words).cause == "hash-mismatch"
 
 
+def test_pip_meets_a_wheel_that_is_cut(tmp_path: Path) -> None:
+    wheel = tmp_path / "x-1-py3-none-any.whl"
+    wheel.write_bytes(b"PK\x03\x04 and no more")
+    assert explain(pip("--no-index", wheel)).cause == "corrupt-binary"
+
+
+def test_pip_builds_with_a_backend_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "nothing.like_it"\n'
+    )
+    words = pip("--no-index", "--no-build-isolation", tmp_path)
+    assert explain(words).cause == "build-backend-too-old"
+
+
+def test_an_applications_own_network_error_is_no_cause() -> None:
+    with free_port() as port:
+        code = f"import urllib.request as u; u.urlopen('http://127.0.0.1:{port}/v1', timeout=5)"
+        words = said(sys.executable, "-c", code)
+    assert "refused" in words
+    assert explain(words).cause == "unknown"
+
+
+def test_a_package_that_was_never_installed_is_no_broken_build() -> None:
+    words = said(sys.executable, "-c", "import nothing_like_it.build")
+    assert explain(words).cause == "unknown"
+
+
+def test_what_the_compiler_says_after_the_headers(tmp_path: Path) -> None:
+    (tmp_path / "a.c").write_text("int main(void) { return 0 }\n")
+    assert explain(said("cc", "-c", tmp_path / "a.c", "-o", tmp_path / "a.o")).cause == "unknown"
+
+
 def test_a_full_device() -> None:
     assert explain(said("dd", "if=/dev/zero", "of=/dev/full", "count=1")).cause == "no-space"
 
