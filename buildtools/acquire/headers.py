@@ -55,11 +55,10 @@ def python_headers(request: WheelRequest, tools: Tools) -> PythonHeaders:
                 if error.cause is Cause.NO_SPACE:
                     raise
                 tried.append(f"{release or 'packages'}: {error.why or error.what}")
-    if request.target.libc is None or request.target.libc.family is LibCFamily.GLIBC:
-        try:
-            return _derived(request, tools)
-        except AcquireError as error:
-            tried.append(f"derived: {error.why or error.what}")
+    try:
+        return _derived(request, tools)
+    except AcquireError as error:
+        tried.append(f"derived: {error.why or error.what}")
     raise AcquireError(
         f"there are no headers of Python {abi.version} ({abi}) for {request.target.spec}",
         cause=Cause.MISSING_PYTHON_HEADERS,
@@ -110,22 +109,22 @@ def _derived(request: WheelRequest, tools: Tools) -> PythonHeaders:
         here = replace(request, target=request.python.target.with_python(request.abi))
         packaged = _packaged(here, tools, None)
         folder, origin = packaged.folders[0], packaged.origin
+    return _asked_again(request, tools, folder, real_pyconfig(folder), origin)
+
+
+def _asked_again(
+    request: WheelRequest, tools: Tools, folder: Path, config: Path, origin: str
+) -> PythonHeaders:
+    """The headers with a ``pyconfig.h`` whose tests zig has answered anew for the target."""
     floor = build_floor(request.target, ())
     zig = Zig(program=tools.zig(), triple=triple(request.target, floor), cache=tools.cache / "zig")
-    made = derived_headers(tools, zig, folder, real_pyconfig(folder), request.abi.abi)
+    made = derived_headers(tools, zig, folder, config, request.abi.abi)
     return PythonHeaders(folders=(made,), origin=f"{origin}; pyconfig.h derived for {zig.triple}")
 
 
 def _packaged(request: WheelRequest, tools: Tools, release: str | None) -> PythonHeaders:
     """The headers of ``libpythonX.Y-dev``, with the target architecture's own ``pyconfig.h``."""
     version = f"{request.abi.version}"
-    libc = request.target.libc
-    if libc is not None and libc.family is LibCFamily.MUSL:
-        # pyconfig.h of a glibc Python differs from musl's in what a Python itself was built with,
-        # not in the sizes and the ABI that an extension module sees.
-        origin = "; its pyconfig.h was configured with glibc"
-    else:
-        origin = ""
     packages = PackageSet(build=(f"libpython{version}-dev",), runtime=())
     sysroot = make_sysroot(tools, request.target.arch, packages, release=release)
     folder = sysroot.include / f"python{version}"
@@ -138,7 +137,9 @@ def _packaged(request: WheelRequest, tools: Tools, release: str | None) -> Pytho
             why="Python.h or pyconfig.h is not in it",
         )
     package = sysroot.packages[0]
-    return PythonHeaders(
-        folders=(folder, sysroot.include),
-        origin=f"{package.name} {package.version} ({package.architecture}){origin}",
-    )
+    origin = f"{package.name} {package.version} ({package.architecture})"
+    libc = request.target.libc
+    if libc is not None and libc.family is LibCFamily.MUSL:
+        # The package's own was configured with glibc.
+        return _asked_again(request, tools, folder, config, origin)
+    return PythonHeaders(folders=(folder, sysroot.include), origin=origin)

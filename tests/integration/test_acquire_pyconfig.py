@@ -59,3 +59,12 @@ def test_macos_has_its_own_sizes_and_functions(template: str, tools: Tools, tmp_
     assert "#define HAVE_KQUEUE 1" in derived
     assert "#define HAVE_SYS_EPOLL_H 1" not in derived
     assert "#define HAVE_SYS_EPOLL_H 1" in template
+
+
+def test_musl_has_not_what_is_glibcs_alone(template: str, tools: Tools, tmp_path: Path) -> None:
+    zig = Zig(program=tools.zig(), triple="x86_64-linux-musl", cache=tools.cache / "zig")
+    derived = derive(template, zig, tmp_path)
+    assert sizes(derived) == sizes(template)
+    assert "#define HAVE_EPOLL 1" in derived
+    assert "#define HAVE_LCHMOD 1" in derived
+    assert "#define HAVE_GETWD 1" not in derived
