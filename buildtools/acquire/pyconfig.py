@@ -20,7 +20,7 @@ from buildtools.acquire.tools import Tools
 from buildtools.findings import Cause
 from buildtools.processes import Completed, clean_environment, run
 
-_SECONDS = 300.0
+_SECONDS = 900.0
 _SIZES = (1, 2, 4, 8, 10, 12, 16, 24, 32, 40, 48, 56, 64, 128)
 
 _ENTRY = re.compile(
