@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pymysql
 import pytest
 from servers.consumer import ConsumerProcess
 from servers.kafka import KafkaVersion
@@ -71,6 +72,49 @@ def test_what_was_submitted_is_applied_and_the_worker_says_so(
         assert b"databaseHealthy=True" in shown.stdout
     finally:
         worker.kill()
+
+
+def test_apply_killed_at_random_writes_every_line_into_mysql_once(
+    servers: Stack, tmp_path: Path
+) -> None:
+    count, kills = 12_000, 5
+    servers.mariadb.database("applied")
+    file = tmp_path / "operations.jsonl"
+    with file.open("w") as out:
+        for ident in range(count):
+            row = {"id": ident % 4_000, "name": f"n{ident}", "email": "e"}
+            kind = "CREATE" if ident < 4_000 else "UPDATE"
+            out.write(json.dumps({"type": kind, "entity": "User", "data": row}) + "\n")
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    url = servers.mariadb.url("applied")
+    settings = kept | {"DATABASE_URL": url, "BATCH_MAX": "100", "LOG_LEVEL": "error"}
+    words = (sys.executable, "-m", "database_consumer", "apply", str(file))
+
+    def written() -> int:
+        with servers.mariadb.root("applied") as connection, connection.cursor() as cursor:
+            try:
+                cursor.execute("SELECT COUNT(*) FROM inbox")
+            except pymysql.err.ProgrammingError:
+                return 0
+            return int(cursor.fetchone()[0])
+
+    for number in range(1, kills + 1):
+        child = subprocess.Popen(words, cwd=tmp_path, env=settings, stdout=subprocess.DEVNULL)
+        try:
+            wanted = number * count // (kills + 2)
+            wait_until(lambda wanted=wanted: written() >= wanted, timeout=90, what="some lines")  # type: ignore[misc]
+        finally:
+            child.kill()
+            child.wait()
+        assert written() < count
+    subprocess.run(words, cwd=tmp_path, env=settings, check=True, timeout=90, capture_output=True)
+    with servers.mariadb.root("applied") as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT id, name FROM users")
+        found = {int(ident): name for ident, name in cursor.fetchall()}
+        cursor.execute("SELECT COUNT(*) FROM dead_letters")
+        assert cursor.fetchone()[0] == 0
+    assert found == {ident: f"n{8_000 + ident}" for ident in range(4_000)}
+    assert written() == count
 
 
 def test_a_wrong_password_ends_the_wait_at_once(servers: Stack, tmp_path: Path) -> None:

@@ -26,6 +26,10 @@ pytestmark = pytest.mark.server
 OUTAGE = float(os.environ.get("OUTAGE_SECONDS", "30"))
 AMBIGUOUS = int(os.environ.get("AMBIGUOUS_COMMITS", "100"))
 PARKED = float(os.environ.get("PARKED_SECONDS", "31"))
+AMBIGUOUS_ID = 20_000_000
+FLOWING_ID = 60_000_000
+"""Above what a long outage counts up to from 100,000."""
+
 MEMORY = 30 * 1024 * 1024
 
 
@@ -125,7 +129,7 @@ def test_a_commit_whose_answer_is_lost_is_neither_lost_nor_done_twice(
         rounds = 0
         deadline = time.monotonic() + 300
         while cut.count < AMBIGUOUS and time.monotonic() < deadline:
-            for ident in range(200_000, 200_020):
+            for ident in range(AMBIGUOUS_ID, AMBIGUOUS_ID + 20):
                 if rounds:
                     send(producer, ident, "DELETE", reason=rounds)
                 send(producer, ident, name=f"round {rounds}", email="ambiguous@x.org")
@@ -147,11 +151,10 @@ def test_a_commit_whose_answer_is_lost_is_neither_lost_nor_done_twice(
         )
         assert servers.query("SELECT COUNT(*) FROM dead_letters") == letters
         assert servers.query("SELECT COUNT(*) FROM parked") == [(0,)]
-        # Six digits of 2000xx: an earlier test may have reached the identifier 2000.
         expected = 20 * rounds + 20 * (rounds - 1)
         assert servers.query(
-            "SELECT COUNT(*) FROM inbox WHERE operation_id LIKE 'CREATE-2000__-%' "
-            "OR operation_id LIKE 'DELETE-2000__-%'"
+            "SELECT COUNT(*) FROM inbox WHERE operation_id LIKE 'CREATE-200000__-%' "
+            "OR operation_id LIKE 'DELETE-200000__-%'"
         ) == [(expected,)]
     finally:
         servers.to_mariadb.restore()
@@ -186,7 +189,7 @@ def test_a_key_that_waits_does_not_hold_up_the_others(
         )
         watch = Watch(servers)
         watch.start()
-        ident = 300_000
+        ident = FLOWING_ID
         end = time.monotonic() + PARKED / 3
         while time.monotonic() < end:
             watch.sent[ident] = time.monotonic()
@@ -237,7 +240,7 @@ class Watch:
             connection.cursor() as cursor,
         ):
             while not self._stop.is_set():
-                cursor.execute("SELECT id FROM users WHERE email = 'flows@x.org'")
+                cursor.execute(f"SELECT id FROM users WHERE id BETWEEN '{FLOWING_ID}' AND '7'")
                 now = time.monotonic()
                 for row in cursor.fetchall():
                     self.seen.setdefault(int(row[0]), now)

@@ -93,6 +93,21 @@ def test_files_hold_everything_and_errors_apart(tmp_path: Path) -> None:
     assert [json.loads(one)["event"] for one in errors] == ["broken"]
 
 
+def test_files_are_rotated_and_the_oldest_thrown_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("database_consumer.logs.FILE_BYTES", 2_000)
+    monkeypatch.setattr("database_consumer.logs.FILE_COUNT", 2)
+    configure_logs(load_settings({"log_dir": tmp_path}, env_file=None), stream=io.StringIO())
+    for number in range(100):
+        logger("test").info("line", number=number, padding="x" * 50)
+    sizes = {path.name: path.stat().st_size for path in tmp_path.glob("combined.log*")}
+    assert sorted(sizes) == ["combined.log", "combined.log.1", "combined.log.2"]
+    assert max(sizes.values()) <= 2_000
+    last = (tmp_path / "combined.log").read_text().splitlines()[-1]
+    assert json.loads(last)["number"] == 99
+
+
 def test_a_short_secret_is_masked_by_its_name_only() -> None:
     gate = SecretGate(["ab"])
     found = gate(None, "", {"event": "cab", "db_password": "ab"})
