@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import sys
 from collections.abc import Mapping, Sequence
@@ -7,7 +8,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from database_consumer.ledger import OFFSETS
 from database_consumer.sources.base import Partition, SourceError
 from database_consumer.sources.file import FileSource
 from database_consumer.stores.base import Position
@@ -54,6 +57,22 @@ def path(tmp_path: Path) -> Path:
 def test_lines_are_records_and_blank_lines_are_none(path: Path) -> None:
     path.write_bytes(b"one\n\n  \ntwo\r\nthree")
     assert Desk().read(path) == [b"one", b"two", b"three"]
+
+
+def test_a_files_identity_fits_into_its_column_and_a_longer_old_one_is_known(path: Path) -> None:
+    path.write_bytes(b"one\ntwo\n")
+    desk = Desk()
+    desk.read(path)
+    ((place, first),) = desk.positions.items()
+    assert first.topic_id is not None
+    column = OFFSETS.c.topic_id.type
+    assert isinstance(column, sa.String)
+    assert len(first.topic_id) <= (column.length or 0)
+    whole = "8:" + hashlib.sha256(b"one\ntwo\n").hexdigest()
+    desk.positions[place] = Position(next_offset=first.next_offset, topic_id=whole)
+    assert desk.read(path) == []
+    desk.positions[place] = Position(next_offset=first.next_offset, topic_id="8:")
+    assert desk.read(path) == [b"one", b"two"]
 
 
 def test_it_goes_on_where_it_was(path: Path) -> None:
