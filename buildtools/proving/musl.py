@@ -22,6 +22,7 @@ from buildtools.acquire.caching import is_whole, made_once, safe_name, workroom
 from buildtools.acquire.cross import Zig, triple, write_compilers
 from buildtools.acquire.debfile import unpack_deb
 from buildtools.acquire.debsource import source_tarball
+from buildtools.acquire.programs import make_program
 from buildtools.findings import Cause
 from buildtools.host import Interpreter
 from buildtools.processes import clean_environment, run
@@ -200,10 +201,11 @@ def _compile(tools: Tools, target: Target, own: Interpreter, source: Path, room:
         modules = build.folder / "Modules"
         shutil.copyfile(modules / "Setup.stdlib", modules / "Setup.local")
     tools.on_event("proof", f"compiling CPython {version} for {zig.triple}", None)
+    make = make_program(tools)
     progress = _Progress(tools, version, zig.triple)
     for goal in ("python", "pybuilddir.txt"):
         build.run(
-            ["make", f"-j{os.cpu_count() or 1}", goal],
+            [str(make), f"-j{os.cpu_count() or 1}", goal],
             f"CPython {version} does not compile for {zig.triple}",
             _COMPILE_SECONDS,
             progress.line,

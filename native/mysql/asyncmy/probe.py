@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Coroutine
 from typing import Any
 
@@ -67,7 +66,9 @@ class PreparingClient(Client):
             return (await statement.execute(values)).rows
 
 
-def secure_context(options: dict[str, Any]) -> ssl.SSLContext:
+def secure_context(options: dict[str, Any]) -> Any:
+    import ssl  # a Python may have come without it, and asyncmy works without TLS then
+
     context = ssl.create_default_context(cafile=options["ssl_ca"])
     context.check_hostname = options["ssl_mode"] == "verify-identity"
     if options["ssl_mode"] not in {"verify-ca", "verify-identity"}:
