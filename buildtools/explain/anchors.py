@@ -72,6 +72,9 @@ class _Reader:
 
     def _group(self) -> tuple[str, ...]:
         self._at += 1
+        if self._text.startswith("?P=", self._at):
+            self._at = self._text.index(")", self._at) + 1
+            return ()
         looks = False
         if self._peek() == "?":
             looks = self._text[self._at + 1] in "!=<"

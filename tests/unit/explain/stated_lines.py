@@ -229,6 +229,11 @@ LINES: tuple[tuple[str, str], ...] = (
     ("zookeeper-node-exists", "ERROR Error while creating ephemeral at /controller, node already exists and owner '1' does not match current session '2' (kafka.zk.KafkaZkClient)"),
     ("mysql-not-ready", "Error: P1001: Can't reach database server at `db`:`3306`"),
     ("redis-auth", "redis.exceptions.ResponseError: operation not permitted"),
+    ("shadowed", "ImportError: cannot import name 'KafkaConsumer' from partially initialized module 'kafka' (most likely due to a circular import) (/srv/kafka.py)"),
+    ("broker-unreachable", "WARN Couldn't resolve server kafka:9092 from bootstrap.servers as DNS resolution failed for kafka"),
+    ("corrupt-binary", "tarfile.ReadError: unexpected end of data"),
+    ("hash-mismatch", "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM Pipfile.lock!"),
+    ("pure-fallback", "UserWarning: Using slow pure-python SequenceMatcher. Install python-Levenshtein"),
 )  # fmt: skip
 
 TEXTS: tuple[tuple[str, str], ...] = (
@@ -281,5 +286,6 @@ NEGATIVES: tuple[str, ...] = (
     'sqlite3.OperationalError: near "FORM": syntax error',
     "The following additional packages will be installed:\n  gcc libc6-dev",
     "ModuleNotFoundError: No module named 'numpy'",
+    "ImportError: cannot import name 'Literal' from 'typing' (/usr/lib/python3.7/typing.py)",
     "AttributeError: module 'lib' has no attribute 'disk2'",
 )

@@ -74,6 +74,7 @@ def test_a_wrong_rule_is_refused_with_its_place(entry: dict[str, object]) -> Non
         ("(?:alpha)?x", ()),
         (r"[a\]b]alpha", ("alpha",)),
         ("(?P<name>alpha)", ("alpha",)),
+        (r"(?P<name>\w+) (?P=name)gamma", ("gamma",)),
         ("alpha{2}beta", ("alph", "beta")),
     ],
 )
