@@ -362,7 +362,7 @@ def test_a_service_that_ends_in_its_start_is_named_and_all_is_taken_back(
         done = one.run("up", "redis", "mysql", REDIS_IMAGE="stack-test/zookeeper")
         assert done.returncode == 1
         assert "redis ended with exit code" in done.stderr
-        assert time.monotonic() - begun < 60
+        assert time.monotonic() - begun < 100  # before the start's own deadline, 120 s
         assert not engine.client().containers.list(all=True, filters={"name": "broken"})
 
 

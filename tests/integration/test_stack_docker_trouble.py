@@ -34,10 +34,10 @@ def _project(root: Path, **variables: str) -> Project:
 
 
 def _fails(one: Project, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """Within what an engine may take to answer, and the start of the command on a busy machine."""
+    """Long before the time that a start may take (120 s): nothing waits for what cannot come."""
     begun = time.monotonic()
     done = one.run(*words, **more)
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 90
     assert "Traceback" not in done.stderr
     assert done.returncode in {1, 3}, done.stderr
     assert not one.folder.joinpath("volumes").exists()
