@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 from pathlib import Path
 
 from buildtools.configuration import Configuration, load_configuration, pinned_python
@@ -143,12 +144,41 @@ def _state(lock: Lock, *, checking: bool) -> str:
 
 
 def _show_drift(lock: Lock, screen: Screen) -> None:
+    for line in drift_lines(lock):
+        screen.line(line)
+
+
+def drift_lines(lock: Lock) -> list[str]:
+    """What would change in a lock: requirements as a difference, and whose hashes alone differ."""
     old = lock.path.read_text(encoding="utf-8") if lock.path.exists() else ""
-    for line in difflib.unified_diff(
-        old.splitlines(), lock.text.splitlines(), str(lock.path), "resolved now", n=0, lineterm=""
-    ):
-        if "--hash" not in line:
-            screen.line(line)
+    lines = difflib.unified_diff(
+        [line for line in old.splitlines() if "--hash" not in line],
+        [line for line in lock.text.splitlines() if "--hash" not in line],
+        str(lock.path),
+        "resolved now",
+        n=0,
+        lineterm="",
+    )
+    before, now = _hashes(old), _hashes(lock.text)
+    return [
+        *lines,
+        *(
+            f"{pin}: its hashes are not those of the index"
+            for pin in now
+            if pin in before and before[pin] != now[pin]
+        ),
+    ]
+
+
+def _hashes(text: str) -> dict[str, frozenset[str]]:
+    """The hashes of each pinned requirement."""
+    found: dict[str, set[str]] = {}
+    pin = ""
+    for line in text.splitlines():
+        if line and not line.startswith((" ", "#")):
+            pin = line.split()[0]
+        found.setdefault(pin, set()).update(re.findall(r"--hash=(\S+)", line))
+    return {name: frozenset(hashes) for name, hashes in found.items() if name}
 
 
 def _as_json(lock: Lock) -> dict[str, object]:
@@ -156,6 +186,7 @@ def _as_json(lock: Lock) -> dict[str, object]:
         "target": lock.target,
         "path": str(lock.path),
         "changed": lock.changed,
+        "drift": drift_lines(lock) if lock.changed else [],
         "missing": [
             {"distribution": m.distribution, "version": m.version, "reason": m.reason}
             for m in lock.missing

@@ -10,11 +10,16 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import sys
 import tarfile
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+REFUSED = "lock refused: "
+"""What the line begins with that says why there is no lock; JSON follows."""
 
 SOURCES = (".c", ".cc", ".cpp", ".pyx", ".rs", ".f", ".f90", ".go", ".m")
 LARGEST_SDIST = 512 << 20
@@ -24,11 +29,59 @@ LARGEST_SDIST = 512 << 20
 def main(request_path: str, words: list[str]) -> None:
     """Answer as the target would, then compile; raises ``SystemExit`` with pip-tools' exit code."""
     request = json.loads(Path(request_path).read_text(encoding="utf-8"))
+    try:
+        import piptools  # noqa: F401 - told apart from what it raises
+    except ImportError:
+        refuse("no-pip-tools", "")
+    listener = Listener()
     pretend(request["environment"], request["version"], request["tags"])
     remember_candidates(Path(request["candidates"]))
+    from pip._internal.exceptions import InstallationError
+    from piptools.exceptions import PipToolsError
     from piptools.scripts.compile import cli
 
-    cli(words)
+    try:
+        cli(words)
+    except (InstallationError, PipToolsError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if listener.unreached:
+            refuse("unreached", listener.unreached)
+        kind = "invalid" if said.startswith(("Invalid", "Could not open")) else "conflict"
+        refuse(kind, "\n".join((said, *listener.said)))
+
+
+def refuse(kind: str, said: str) -> NoReturn:
+    """Tell the parent why there is no lock, on one line, and end."""
+    sys.stderr.write(REFUSED + json.dumps({"kind": kind, "said": said}) + "\n")
+    sys.exit(1)
+
+
+class Listener(logging.Handler):
+    """Hears what pip says of addresses that did not answer and of versions that conflict."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.unreached = ""
+        self.said: list[str] = []
+        for name, level in (
+            ("pip._internal.index.collector", logging.DEBUG),
+            ("pip._internal.resolution.resolvelib.factory", logging.INFO),
+        ):
+            logger = logging.getLogger(name)
+            logger.setLevel(level)
+            logger.addHandler(self)
+            logger.propagate = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the words; of an address its project alone: it may hold a password."""
+        said = record.getMessage()
+        if said.startswith("Could not fetch URL"):
+            address = said.removeprefix("Could not fetch URL ").split(": ")[0]
+            project = urlsplit(address).path.rstrip("/").rpartition("/")[2]
+            if "404" not in said:
+                self.unreached = f"no answer about {project}"
+        elif record.levelno >= logging.INFO and "conflict" in said:
+            self.said += [line for line in said.splitlines() if line.strip()]
 
 
 def pretend(environment: dict[str, str], version: list[int], tags: list[list[str]]) -> None:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from buildtools.errors import CannotLookError, NoWheelError, UsageError
-from buildtools.processes import clean_environment, run
+from buildtools.deploy.lock_script import REFUSED
+from buildtools.errors import BuildtoolsError, CannotLookError, NoWheelError, UsageError
+from buildtools.processes import Completed, clean_environment, redact, run
 from buildtools.targets import OperatingSystem, PythonAbi, Target, wheel_tags
 
 LONGEST = 900.0
@@ -144,6 +145,9 @@ def compile_lock(
     ``gate`` says what is missing of one pin. Raises :class:`NoWheelError` when there is no
     resolution and :class:`CannotLookError` without pip-tools.
     """
+    for file in request.inputs:
+        if not file.is_file():
+            raise UsageError("there is no such requirements file", where=str(file))
     path = request.folder / lock_name(request.target)
     old = path.read_text(encoding="utf-8") if path.exists() else ""
     with tempfile.TemporaryDirectory(prefix="buildtools-lock-") as scratch:
@@ -186,25 +190,50 @@ def _compile(
         description,
         *("--quiet", "--no-config", "--generate-hashes", "--strip-extras", "--allow-unsafe"),
         *("--no-emit-index-url", "--no-emit-trusted-host", "--no-emit-find-links"),
+        # What is written already is no proof: the gate needs to hear of every pin's files.
+        "--no-reuse-hashes",
         *("--resolver", "backtracking", "--output-file", output),
         *(["--upgrade"] if request.upgrade else []),
         "--",
         *request.inputs,
     ]
     environment = clean_environment({"CUSTOM_COMPILE_COMMAND": _COMMAND})
-    done = run(words, timeout=LONGEST, env=environment, on_line=on_line)
-    if done.ok:
-        return
-    if "No module named 'piptools'" in done.stderr:
-        raise CannotLookError(
+    done = run(words, timeout=LONGEST, env=environment)
+    if not done.ok:
+        raise _refusal(request, done, python)
+    if on_line is not None:
+        for line in done.stderr.splitlines():
+            on_line(line)
+
+
+def _refusal(request: LockRequest, done: Completed, python: PythonAbi) -> BuildtoolsError:
+    """Why there is no lock, as an error of the kind that it is."""
+    where = ", ".join(str(path) for path in request.inputs)
+    lines = done.stderr.splitlines()
+    told = next((line for line in lines if line.startswith(REFUSED)), None)
+    reason = json.loads(told.removeprefix(REFUSED)) if told else {"kind": "", "said": ""}
+    said = redact(str(reason["said"]))
+    if reason["kind"] == "no-pip-tools":
+        return CannotLookError(
             "pip-tools is not installed beside this tool",
             where=sys.executable,
             next_step="pip install 'native-buildtools[lock]', or run nox -s lock",
         )
-    raise NoWheelError(
+    if reason["kind"] == "unreached":
+        return CannotLookError(
+            "the index cannot be reached (index-unreachable)",
+            where=where,
+            why=said,
+            next_step="pip download of one of the requirements says more; then lock again",
+        )
+    if reason["kind"] == "invalid":
+        return UsageError(
+            "the requirements cannot be read", where=where, why=said, next_step="correct that line"
+        )
+    return NoWheelError(
         f"no set of versions satisfies the requirements for {request.target.spec} ({python.abi})",
-        where=", ".join(str(path) for path in request.inputs),
-        why="it took too long" if done.timed_out else done.tail(15),
+        where=where,
+        why="it took too long" if done.timed_out else said or done.tail(15),
         next_step="loosen the requirement that pip names",
     )
 
@@ -218,7 +247,10 @@ def _portable(text: str, request: LockRequest) -> str:
         inside = path.is_relative_to(request.folder.parent)
         name = path.relative_to(request.folder.parent) if inside else Path(path.name)
         text = text.replace(str(path), str(name))
-    return text
+    # A constraints file that a requirements file names comes with its whole path.
+    return re.sub(
+        rf"^( *#.* -[cr] ){re.escape(str(request.folder.parent))}/", r"\1", text, flags=re.MULTILINE
+    )
 
 
 def _pin(key: str, found: Mapping[str, object]) -> Pin:

@@ -1,11 +1,6 @@
 """Broken Blueprints, each refused at the right place; sound ones, of which nothing is said."""
 # ruff: noqa: E501, ISC004 - a table of one-line texts reads better unbroken
 
-import json
-import os
-from pathlib import Path
-from typing import Any
-
 import jsonschema
 import pytest
 import yaml
@@ -24,6 +19,7 @@ from buildtools.deploy.blueprint_shapes import (
     Shape,
 )
 from buildtools.findings import Severity
+from tests.unit.deploy.schema_copy import render_schema
 
 SOUND = """\
 version: "1"
@@ -280,16 +276,6 @@ def test_an_alias_in_a_circle_ends() -> None:
 def test_every_rule_has_a_remedy() -> None:
     for rule in Rule:
         assert rule.remedy
-
-
-def render_schema() -> dict[str, Any]:
-    """The copy of Render's schema that may lie beside the checkout."""
-    beside = Path(__file__).resolve().parents[4] / "shared" / "schemas" / "render.schema.json"
-    path = Path(os.environ.get("RENDER_SCHEMA", beside))
-    if not path.is_file():
-        pytest.skip("no copy of Render's schema beside the checkout; RENDER_SCHEMA names one")
-    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return schema
 
 
 @pytest.mark.parametrize(
