@@ -162,8 +162,7 @@ def _compiled(
 def _room(tools: Tools, name: str) -> Iterator[Path]:
     """A scratch folder whose path is always the same; the lock of what is made in it is held.
 
-    With the same path zig finds what it has compiled already, so a build that was killed goes on
-    about where it was; and no path can make a difference to the bytes.
+    With the same path no path can make a difference to the bytes.
     """
     room = tools.cache / "work" / safe_name(f"library-{name}")
     if room.exists():

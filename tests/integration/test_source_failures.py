@@ -136,7 +136,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(archive: SourceArchive, tmp_pat
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_killed_build_leaves_nothing_whole_and_the_next_one_goes_on(
+def test_a_killed_build_leaves_nothing_whole_and_the_next_one_is_made(
     archive: SourceArchive, tmp_path: Path
 ) -> None:
     archive.offer()
