@@ -18,6 +18,7 @@ from pathlib import Path
 from benchmarks.ratios import Ratio
 from buildtools.acquire import Tools
 from buildtools.acquire.apt import open_apt
+from buildtools.processes import clean_environment
 from buildtools.proving.emulators import emulator
 from buildtools.proving.trees import packages_tree
 
@@ -174,8 +175,7 @@ def _pip(root: Path, words: Sequence[str], variables: Mapping[str, str], folder:
 
     # pip is pure Python and runs where it lies; the emulated Python has none of its own.
     command = [str(root / "usr/bin/python3.11"), str(Path(pip.__file__).parent), *words]
-    passed = {key: value for key, value in os.environ.items() if key.startswith("PIP_")}
-    environment = {**passed, **variables, "PATH": os.defpath, "HOME": str(folder)}
+    environment = clean_environment({**variables, "PATH": os.defpath})
     started = time.perf_counter()
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False

@@ -202,6 +202,15 @@ def _teller(label: str, say: Say) -> OnEvent:
     return tell
 
 
+class UnfitVersionError(AcquireError):
+    """The index's wheel of ``version`` does not pass the audit, and it cannot be built either."""
+
+    def __init__(self, version: str, objection: str) -> None:
+        super().__init__(f"{version} does not fit", why=objection)
+        self.version = version
+        self.objection = objection
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
     """One cell in the making."""
@@ -220,15 +229,13 @@ class _Work:
         bound = ""
         notes: list[str] = []
         for _ in range(_VERSIONS_TRIED):
-            acquired = self._acquire(bound)
-            why = objections(acquired.path, self.cell)
-            if why:
-                raise AcquireError(
-                    "the wheel that was made is refused",
-                    where=acquired.path.name,
-                    why=why,
-                    log=acquired.log,
-                )
+            try:
+                acquired = self._acquire(bound)
+            except UnfitVersionError as error:
+                notes.append(f"{error.version} of the index does not fit: {error.objection}")
+                bound = f"<{error.version}"
+                continue
+            self._refuse_unfit(acquired)
             try:
                 return replace(acquired, notes=(*notes, *acquired.notes)), self._prove(acquired)
             except AcquireError as error:
@@ -238,12 +245,21 @@ class _Work:
                 notes.append(f"{acquired.version} does not work there: {error.why}")
                 bound = f"<{acquired.version}"
         raise AcquireError(
-            f"none of the {_VERSIONS_TRIED} newest versions on the index works there",
+            f"none of the {_VERSIONS_TRIED} newest versions works there",
             where=self.cell.label,
             why="; ".join(notes),
-            next_step="name a version, such as "
-            f"{self.cell.recipe.driver}==X, or build it with --backend zig",
+            next_step=f"name a version, such as {self.cell.recipe.driver}==X",
         )
+
+    def _refuse_unfit(self, acquired: AcquiredWheel) -> None:
+        why = objections(acquired.path, self.cell)
+        if why:
+            raise AcquireError(
+                "the wheel that was made is refused",
+                where=acquired.path.name,
+                why=why,
+                log=acquired.log,
+            )
 
     def _request(self, bound: str) -> WheelRequest:
         recipe = self.cell.recipe
@@ -259,15 +275,21 @@ class _Work:
         )
 
     def _acquire(self, bound: str) -> AcquiredWheel:
-        """The wheel: of the index when ``auto`` finds one that fits, else built."""
+        """The wheel: of the index when ``auto`` finds one that fits, else built.
+
+        Raises :class:`UnfitVersionError` where neither works for this version and an older one of
+        the index may; else :class:`AcquireError`, which also says what the index had.
+        """
         cell, request = self.cell, self._request(bound)
         if self.how.backend != "auto":
             return build(request, cell.recipe, self.tools, backend=Backend(self.how.backend))
+        unfit = ""
         try:
             fetched = fetch(request, self.tools, recipe=cell.recipe)
             why = objections(fetched.path, cell)
             if not why:
                 return fetched
+            unfit = fetched.version
         except AcquireError as error:
             if error.cause is Cause.NO_SPACE:
                 raise  # a build would only fail later, and of something else
@@ -276,7 +298,13 @@ class _Work:
             raise AcquireError(f"{cell.name} has no wheel", where=cell.target.spec, why=why)
         said = f"zig, since the index has none that fits: {why}"
         self.tools.on_event(Action.BUILD, said, None)
-        return build(request, cell.recipe, self.tools, backend=Backend.ZIG)
+        try:
+            return build(request, cell.recipe, self.tools, backend=Backend.ZIG)
+        except AcquireError as error:
+            if unfit and not cell.version:
+                raise UnfitVersionError(unfit, why) from error
+            error.why = "; ".join(filter(None, (error.why, f"and of the index: {why}")))
+            raise
 
     def _prove(self, acquired: AcquiredWheel) -> Proof:
         if self.how.proof == "static":

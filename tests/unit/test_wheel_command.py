@@ -10,11 +10,14 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from buildtools.acquire import AcquiredWheel, AcquireError, Backend, Tools, WheelRequest
 from buildtools.cli import run_command_line
+from buildtools.commands import wheel_cells
 from buildtools.commands.wheel_asked import Cell, cells, interleaved
 from buildtools.commands.wheel_cells import Made
 from buildtools.configuration import load_configuration
 from buildtools.errors import ExitCode, UsageError
+from buildtools.proving import Proof, Proven
 from buildtools.report import Screen
 from tests.unit.acquire.values import HOME, interpreter, recipe
 
@@ -80,3 +83,58 @@ def test_a_cell_that_failed_is_in_the_document_as_its_schema_has_it() -> None:
         screen.document("wheel", {"wheels": [], "failed": [made.as_json()]})
     schema = json.loads((files("buildtools") / "schemas" / "wheel.schema.json").read_text())
     jsonschema.validate(json.loads(out.getvalue()), schema)
+
+
+def _acquired(version: str) -> AcquiredWheel:
+    return AcquiredWheel(
+        path=Path(f"/w/mysqlclient-{version}.whl"),
+        distribution="mysqlclient",
+        version=version,
+        tags=(),
+        sha256="",
+        source="index",
+        backend=Backend.INDEX,
+    )
+
+
+@pytest.mark.parametrize(("asked", "got"), [(None, "2.1"), ("2.3", None)])
+def test_a_version_of_the_index_that_does_not_fit_makes_way_unless_it_was_asked_for(
+    asked: str | None, got: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """2.3 needs what the target has not, 2.2 does not run there, 2.1 does both; none is built."""
+    offered = iter(["2.3", "2.2", "2.1"])
+    bounds: list[str] = []
+
+    def fetch(request: WheelRequest, *_: object, **__: object) -> AcquiredWheel:
+        bounds.append(request.specifier)
+        return _acquired(next(offered))
+
+    def build(*_: object, **__: object) -> AcquiredWheel:
+        raise AcquireError("no compiler")
+
+    def prove(wheel: Path, *_: object, **__: object) -> Proof:
+        if "2.2" in wheel.name:
+            raise AcquireError("it does not work", why="no such symbol")
+        return Proof(word=Proven.EXECUTED, how="here")
+
+    monkeypatch.setattr(wheel_cells, "fetch", fetch)
+    monkeypatch.setattr(wheel_cells, "build", build)
+    monkeypatch.setattr(wheel_cells, "prove", prove)
+    monkeypatch.setattr(
+        wheel_cells, "objections", lambda wheel, _: "libudev.so.1" if "2.3" in wheel.name else ""
+    )
+    cell = Cell(recipe=recipe("MySQLdb._mysql"), version=asked, target=HOME, python=interpreter())
+    tools = Tools(cache=Path("/nowhere"), python=interpreter())
+    work = wheel_cells._Work(cell=cell, python=interpreter(), how=wheel_cells.How(), tools=tools)
+    if got is None:
+        with pytest.raises(AcquireError, match="no compiler") as caught:
+            work.wheel()
+        assert "of the index: libudev.so.1" in caught.value.why
+        return
+    wheel, proof = work.wheel()
+    assert (wheel.version, proof.word) == (got, Proven.EXECUTED)
+    assert bounds == ["", ">=2.2,<2.3", ">=2.2,<2.2"]
+    assert wheel.notes == (
+        "2.3 of the index does not fit: libudev.so.1",
+        "2.2 does not work there: no such symbol",
+    )
