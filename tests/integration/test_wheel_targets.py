@@ -71,7 +71,8 @@ def command(folder: Path) -> Command:
 def made(command: Command) -> dict[tuple[str, str], Document]:
     """Several drivers and targets, one cell among them that cannot be; by driver and target."""
     ours = command("wheel", "mysqlclient", "pysqlite3", "--target", AARCH64)
-    macs = command("wheel", "pysqlite3", "mysql-connector-python", "--target", MAC, code=4)
+    zig = ("--backend", "zig")
+    macs = command("wheel", "pysqlite3", "mysql-connector-python", "--target", MAC, *zig, code=4)
     wheels = [*ours["wheels"], *macs["wheels"], *macs["failed"]]
     return {(one["driver"], one["target"]): one for one in wheels}
 
@@ -132,7 +133,7 @@ def test_independent_readers_agree_with_a_wheel_for_macos(
     assert lief.arch == ours.arch == "arm64"
     assert ours.min_os is not None
     assert ours.min_os == lief.min_os == (11, 0)
-    assert kind in {"bundle", "dylib"}
+    assert kind == "dylib"
     assert libraries == lief.needed == ours.needed
     # Only what every Mac has; no folder of the machine that made it.
     assert all(name.startswith("/usr/lib/") for name in libraries)
