@@ -13,9 +13,14 @@ def main() -> int:
 
         sys.stdout.write(f"buildtools {__version__}\n")
         return 0
-    from buildtools.cli import run_command_line
+    try:
+        from buildtools.cli import run_command_line
 
-    return run_command_line(sys.argv[1:])
+        return run_command_line(sys.argv[1:])
+    except KeyboardInterrupt:
+        # Before a command had begun, or while its end was told: no traceback is of use to anyone.
+        sys.stderr.write("error: interrupted\n")
+        return 130
 
 
 if __name__ == "__main__":

@@ -23,6 +23,17 @@ def test_the_version_is_printed(
     assert capsys.readouterr().out == f"buildtools {__version__}\n"
 
 
+def test_an_interrupt_before_a_command_has_begun_leaves_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_words: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("buildtools.cli.run_command_line", interrupted)
+    assert main() == ExitCode.INTERRUPTED
+    assert capsys.readouterr().err == "error: interrupted\n"
+
+
 def test_without_a_command_the_help_is_shown_as_a_usage_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
