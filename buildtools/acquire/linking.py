@@ -147,6 +147,8 @@ def _packaged(request: WheelRequest, needs: BuildRecipe, tools: Tools) -> Linked
         )
     later = [f"{error.where}: {error.why or error.what}" for error in failed[1:]]
     failed[0].why = "; ".join([failed[0].why, *later])
+    hints = dict.fromkeys(error.next_step for error in failed if error.next_step)
+    failed[0].next_step = "; ".join(hints)
     raise failed[0]
 
 
