@@ -18,6 +18,7 @@ from buildtools.errors import CannotLookError, UsageError
 from buildtools.writing import write_whole
 
 FOLDER = ".stack"
+_HEADING = "# The development stack of this folder only; made by `buildtools stack`, not for git."
 _NAME = re.compile(r"[A-Za-z0-9_]{1,32}")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:]{2,39}")
@@ -95,30 +96,45 @@ def project_name(text: str) -> str:
 
 
 def make_env(root: Path, project: str) -> Path:
-    """Make ``.stack/.env`` with random credentials; one that is there is left as it is."""
+    """Make ``.stack/.env`` with random credentials.
+
+    A file that is there keeps every line; a name that it lacks, since an older release made it, is
+    added at its end.
+    """
     file = env_file(root)
-    if file.exists():
-        return file
-    file.parent.mkdir(exist_ok=True)
-    write_whole(file.parent / ".gitignore", b"*\n")
-    cluster = base64.urlsafe_b64encode(b"\x00" + secrets.token_bytes(15)).decode().rstrip("=")
-    lines = [
-        "# Of the development stack of this folder only; made by `buildtools stack`, not for git.",
-        f"STACK_PROJECT={project_name(project)}",
-        *(f"{name}={port}" for name, port in _PORTS.items()),
-        "KAFKA_ADVERTISED_HOST=127.0.0.1",
-        f"KAFKA_CLUSTER_ID={cluster}",
-        f"KAFKA_BROKERS=127.0.0.1:{_PORTS['KAFKA_PORT']}",
-        "DB_HOST=127.0.0.1",
-        "DB_NAME=app",
-        "DB_USER=app",
-        f"DB_PASSWORD={secrets.token_urlsafe(18)}",
-        f"DB_ROOT_PASSWORD={secrets.token_urlsafe(18)}",
-        "REDIS_HOST=127.0.0.1",
-        f"REDIS_PASSWORD={secrets.token_urlsafe(18)}",
-    ]
-    write_whole(file, ("\n".join(lines) + "\n").encode(), mode=0o600)
+    wanted = _first_values(project)
+    if not file.exists():
+        file.parent.mkdir(exist_ok=True)
+        write_whole(file.parent / ".gitignore", b"*\n")
+        text = f"{_HEADING}\n"
+    else:
+        text = file.read_text(encoding="utf-8")
+        has = read_env(text)
+        wanted = {name: value for name, value in wanted.items() if name not in has}
+        if not wanted:
+            return file
+        text = text if text.endswith("\n") or not text else f"{text}\n"
+    lines = (f"{name}={value}\n" for name, value in wanted.items())
+    write_whole(file, (text + "".join(lines)).encode(), mode=0o600)
     return file
+
+
+def _first_values(project: str) -> dict[str, str]:
+    cluster = base64.urlsafe_b64encode(b"\x00" + secrets.token_bytes(15)).decode().rstrip("=")
+    return {
+        "STACK_PROJECT": project_name(project),
+        **{name: str(port) for name, port in _PORTS.items()},
+        "KAFKA_ADVERTISED_HOST": "127.0.0.1",
+        "KAFKA_CLUSTER_ID": cluster,
+        "KAFKA_BROKERS": f"127.0.0.1:{_PORTS['KAFKA_PORT']}",
+        "DB_HOST": "127.0.0.1",
+        "DB_NAME": "app",
+        "DB_USER": "app",
+        "DB_PASSWORD": secrets.token_urlsafe(18),
+        "DB_ROOT_PASSWORD": secrets.token_urlsafe(18),
+        "REDIS_HOST": "127.0.0.1",
+        "REDIS_PASSWORD": secrets.token_urlsafe(18),
+    }
 
 
 def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
@@ -150,7 +166,10 @@ def _settings(
         value = found.get(name) or default
         if (pattern is not None and not pattern.fullmatch(value)) or not _plain(value):
             raise UsageError(
-                f"{name} cannot be used", where=file, why=f"found {_shown(name, value)}"
+                f"{name} cannot be used",
+                where=file,
+                why=f"found {_shown(name, value)}" if value else "it is not there",
+                next_step="" if value else "buildtools stack env adds what is missing",
             )
         return value
 

@@ -22,6 +22,18 @@ def test_credentials_are_made_once_random_and_for_the_owner_alone(tmp_path: Path
     assert load_settings(one, {}) == first
 
 
+def test_what_an_older_release_did_not_write_is_added_and_the_rest_stays(tmp_path: Path) -> None:
+    file = make_env(tmp_path, "shop")
+    kept = [line for line in file.read_text().splitlines() if "DB_ROOT_PASSWORD" not in line]
+    file.write_text("\n".join([*kept, "MINE=1"]))
+    with pytest.raises(UsageError, match=r"it is not there\n.*stack env"):
+        load_settings(tmp_path, {})
+    make_env(tmp_path, "shop")
+    assert file.read_text().splitlines()[:-1] == [*kept, "MINE=1"]
+    assert len(load_settings(tmp_path, {}).db_root_password) >= 20
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 def test_git_ignores_the_folder(tmp_path: Path) -> None:
     make_env(tmp_path, "shop")
     assert (tmp_path / ".stack" / ".gitignore").read_text() == "*\n"
