@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import re
 from pathlib import Path
 
 from buildtools.configuration import Configuration, load_configuration, pinned_python
 from buildtools.deploy.lock_gate import gate
+from buildtools.deploy.lock_hashes import pinned_hashes
 from buildtools.deploy.locks import (
     Lock,
     LockRequest,
@@ -159,7 +159,7 @@ def drift_lines(lock: Lock) -> list[str]:
         n=0,
         lineterm="",
     )
-    before, now = _hashes(old), _hashes(lock.text)
+    before, now = pinned_hashes(old), pinned_hashes(lock.text)
     return [
         *lines,
         *(
@@ -168,17 +168,6 @@ def drift_lines(lock: Lock) -> list[str]:
             if pin in before and before[pin] != now[pin]
         ),
     ]
-
-
-def _hashes(text: str) -> dict[str, frozenset[str]]:
-    """The hashes of each pinned requirement."""
-    found: dict[str, set[str]] = {}
-    pin = ""
-    for line in text.splitlines():
-        if line and not line.startswith((" ", "#")):
-            pin = line.split()[0]
-        found.setdefault(pin, set()).update(re.findall(r"--hash=(\S+)", line))
-    return {name: frozenset(hashes) for name, hashes in found.items() if name}
 
 
 def _as_json(lock: Lock) -> dict[str, object]:

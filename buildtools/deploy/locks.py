@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from buildtools.deploy.lock_hashes import keep_hashes
 from buildtools.deploy.lock_script import REFUSED
 from buildtools.errors import BuildtoolsError, CannotLookError, NoWheelError, UsageError
 from buildtools.processes import Completed, clean_environment, redact, run
@@ -157,6 +158,7 @@ def compile_lock(
         candidates = Path(scratch) / "candidates.json"
         _compile(request, output, candidates, on_line)
         text = _portable(output.read_text(encoding="utf-8"), request)
+        text = text if request.upgrade else keep_hashes(old, text)
         files = json.loads(candidates.read_text(encoding="utf-8")) if candidates.exists() else {}
     pins = [_pin(key, files[key]) for key in sorted(files)]
     found = (gate(pin, request.target) for pin in pins)
