@@ -60,7 +60,8 @@ def python_tree(tools: Tools, arch: str, version: str, release: str) -> Tree:
             f"a Python {version} for {arch} cannot be unpacked here",
             why="that takes apt, and this is no Debian or Ubuntu with sources of its own",
         )
-    names = (f"python{version}-minimal", f"libpython{version}-stdlib")
+    # manylinux promises the C++ runtime to every wheel (PEP 513), and Python itself needs none.
+    names = (f"python{version}-minimal", f"libpython{version}-stdlib", "libstdc++6")
     root = packages_tree(tools, apt, names)
     python = root / "usr/bin" / f"python{version}"
     if not python.is_file():

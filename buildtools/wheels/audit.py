@@ -20,7 +20,7 @@ from buildtools.binaries import (
     module_name,
     read_binary,
 )
-from buildtools.compatibility import Judgement, is_baseline, judge
+from buildtools.compatibility import Judgement, is_baseline, judge, module_entries
 from buildtools.findings import Cause, Finding, Severity
 from buildtools.recipes import Recipe
 from buildtools.targets import (
@@ -101,8 +101,9 @@ def _native(path: str, content: bytes) -> _Native | BinaryInvalid | None:
     name = module_name(filename)
     if name is None and not content.startswith((b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba")):
         return None
+    plain = name is not None and name.suffix == ".so"  # a module, or only a library or plugin
     try:
-        return _Native(path=path, name=name, binary=read_binary(BytesIO(content)))
+        return _Native(path=path, name=name, binary=read_binary(BytesIO(content), symbols=plain))
     except BinaryInvalid as error:
         return error if name is not None else None
 
@@ -249,8 +250,7 @@ def _loads(opened: OpenWheel, natives: list[_Native], target: Target) -> Iterato
                 continue
             # On this machine the loader and the probe have the last word; what only a bundled
             # library or plugin wants is missed by whoever loads that one.
-            extension = native.name is not None and native.name.kind is ModuleKind.EXTENSION
-            severity = Severity.ERROR if extension else Severity.WARNING
+            severity = Severity.ERROR if _is_module(native) else Severity.WARNING
             yield _finding(
                 opened,
                 Cause.MISSING_LIBRARY,
@@ -259,6 +259,14 @@ def _loads(opened: OpenWheel, natives: list[_Native], target: Target) -> Iterato
                 severity=Severity.INFO if on_host else severity,
                 remedy="Repair the wheel, so that it carries what it needs.",
             )
+
+
+def _is_module(native: _Native) -> bool:
+    """Whether an import could start here: a client's ``authentication_….so`` only has the name."""
+    if native.name is None or native.name.kind is not ModuleKind.EXTENSION:
+        return False
+    defined = [facts.defined for facts in native.binary.slices if facts.defined is not None]
+    return not defined or any(module_entries(native.name.stem) & one for one in defined)
 
 
 def _complete(

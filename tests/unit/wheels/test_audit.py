@@ -131,6 +131,16 @@ def test_a_library_must_be_carried_or_promised(tmp_path: Path) -> None:
     assert causes(Making(files=carried), tmp_path) == set()
 
 
+def test_what_a_clients_plugin_lacks_is_no_error_and_what_a_module_lacks_is(tmp_path: Path) -> None:
+    needing = corpus("elf-needs-libsample-runpath.so")
+    plugin = {**module("elf-x86_64-glibc2.17.so"), "sample/plugin/auth_sample.so": needing}
+    (found,) = audit(Making(files=plugin).write(tmp_path), target())
+    assert (found.cause, found.severity) == (Cause.MISSING_LIBRARY, Severity.WARNING)
+    # The same bytes under the name that their PyInit_ starts.
+    started = {"sample/__init__.py": b"", "sample/_sample.so": needing}
+    assert causes(Making(files=started), tmp_path) == {Cause.MISSING_LIBRARY}
+
+
 def test_promises_take_the_lowest_floor_of_each_place() -> None:
     promised = promised_targets(
         ["manylinux2014_x86_64", "manylinux_2_28_x86_64", "musllinux_1_2_x86_64",
