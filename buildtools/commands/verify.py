@@ -29,7 +29,7 @@ from buildtools.probes import (
 from buildtools.probes.discovery import installed_drivers, recipe_of
 from buildtools.recipes import Recipe, load_recipes
 from buildtools.report import Screen
-from buildtools.targets import Target
+from buildtools.targets import OperatingSystem, Target
 from buildtools.wheelhouse import Wheelhouse, wheelhouse_root
 
 if TYPE_CHECKING:
@@ -137,12 +137,16 @@ def _is_foreign(target: Target, interpreter: Interpreter) -> bool:
 
 
 def _other_machine(target: Target, interpreter: Interpreter) -> UsageError:
+    emulated = (
+        "leave --python out to have the target's own Python unpacked and emulated, or "
+        "name an interpreter of that machine and what runs it here with --emulator"
+    )
+    read = f"nothing here runs macOS: buildtools doctor --target {target.spec} reads the files"
     return UsageError(
         f"drivers cannot be tried for {target.spec} with this interpreter",
         where=str(interpreter.executable),
         why=f"it runs on {interpreter.target.spec}, and a driver is tried by loading it",
-        next_step="leave --python out to have the target's own Python unpacked and emulated, or "
-        "name an interpreter of that machine and what runs it here with --emulator",
+        next_step=read if target.os is OperatingSystem.DARWIN else emulated,
     )
 
 

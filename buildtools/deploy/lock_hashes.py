@@ -28,6 +28,16 @@ def keep_hashes(old: str, new: str) -> str:
     return "\n".join(kept) + ("\n" if new.endswith("\n") else "")
 
 
+def without_hashes(text: str) -> str:
+    """The pins alone, for a resolver that is to ask for every file again.
+
+    A newer pip holds each file against the hashes of the lock that it is given, and so would end at
+    one that was changed instead of finding out what it should be.
+    """
+    left = [line.removesuffix(" \\") for line in text.splitlines() if not _HASH.search(line)]
+    return "".join(f"{line}\n" for line in left)
+
+
 def _blocks(text: str) -> Iterator[tuple[str, list[str]]]:
     """Each requirement with the lines that belong to it; the head of the file under no name."""
     pin = ""

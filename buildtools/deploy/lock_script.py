@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import sys
 import tarfile
 import zipfile
@@ -43,11 +44,18 @@ def main(request_path: str, words: list[str]) -> None:
     try:
         cli(words)
     except (InstallationError, PipToolsError) as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        said = first_words(str(error)) or type(error).__name__
         if listener.unreached:
             refuse("unreached", listener.unreached)
         kind = "invalid" if said.startswith(("Invalid", "Could not open")) else "conflict"
         refuse(kind, "\n".join((said, *listener.said)))
+
+
+def first_words(said: str) -> str:
+    """The first line of what was said, with the place in a file that a later line names."""
+    first = said.partition("\n")[0]
+    place = re.search(r"\(from line \d+ of [^()\n]*\)", said)
+    return first if place is None or place[0] in first else f"{first} {place[0]}"
 
 
 def refuse(kind: str, said: str) -> NoReturn:

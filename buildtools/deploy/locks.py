@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from buildtools.deploy.lock_hashes import keep_hashes
+from buildtools.deploy.lock_hashes import keep_hashes, without_hashes
 from buildtools.deploy.lock_script import REFUSED
 from buildtools.errors import BuildtoolsError, CannotLookError, NoWheelError, UsageError
 from buildtools.processes import Completed, clean_environment, redact, run
@@ -154,7 +154,7 @@ def compile_lock(
     with tempfile.TemporaryDirectory(prefix="buildtools-lock-") as scratch:
         output = Path(scratch) / "lock.txt"
         if old and not request.upgrade:
-            output.write_text(old, encoding="utf-8")
+            output.write_text(without_hashes(old), encoding="utf-8")
         candidates = Path(scratch) / "candidates.json"
         _compile(request, output, candidates, on_line)
         text = _portable(output.read_text(encoding="utf-8"), request)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from buildtools.errors import BuildtoolsError
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import docker
 
 VOLUME = "com.docker.compose.volume"
+_NAMELESS = re.compile(r"[0-9a-f]{64}")
 
 
 def check_volumes(
@@ -79,6 +82,32 @@ def remove_volumes(
                 "only goes together",
             ) from error
         gone.append(one.name)
+
+
+def nameless_volumes(handles: Iterable[Any]) -> tuple[str, ...]:
+    """The volumes without a name, which an image declares, that these containers hold."""
+    mounts = [mount for one in handles for mount in one.attrs.get("Mounts") or ()]
+    names = {str(mount.get("Name")) for mount in mounts if mount.get("Type") == "volume"}
+    return tuple(sorted(name for name in names if _NAMELESS.fullmatch(name)))
+
+
+def remove_nameless(client: docker.DockerClient, endpoint: Endpoint, names: Iterable[str]) -> None:
+    """Remove those of them that outlived their containers.
+
+    A container that compose made anew was handed its volumes on, and the engine no longer counts
+    them as the container's own. One that somebody else uses meanwhile stays.
+    """
+    import docker.errors
+
+    for name in names:
+        with asking(endpoint, f"volume {name} could not be removed"):
+            try:
+                client.volumes.get(name).remove()
+            except docker.errors.NotFound:
+                continue
+            except docker.errors.APIError as error:
+                if error.status_code != HTTPStatus.CONFLICT:
+                    raise
 
 
 def foreign(one: Any, key: str | None, project: str) -> str:

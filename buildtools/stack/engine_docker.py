@@ -37,7 +37,13 @@ from buildtools.stack.docker_endpoint import (
     find_endpoint,
     refuse_remote,
 )
-from buildtools.stack.docker_volumes import check_volumes, plan_volumes, remove_volumes
+from buildtools.stack.docker_volumes import (
+    check_volumes,
+    nameless_volumes,
+    plan_volumes,
+    remove_nameless,
+    remove_volumes,
+)
 from buildtools.stack.memory import remember, remembered_mode
 from buildtools.stack.reset import Plan, check_confirmed, environment_refusals
 from buildtools.stack.services import Service, services
@@ -290,12 +296,15 @@ class DockerEngine:
             return
         names = [one.name for one in named]
         seconds = sum(one.grace for one in named) + 60
+        held = (one.handle for name, one in self._containers().items() if name in names)
+        nameless = nameless_volumes(held)
         compose.do("stop", *names, timeout=seconds, what="the containers could not be stopped")
         compose.do(
             *("rm", "--force", "--volumes", *names),
             timeout=seconds,
             what="the containers could not be removed",
         )
+        remove_nameless(self._docker(), self.endpoint, nameless)
 
     def _remove_network(self, compose: Compose) -> None:
         compose.do("down", what="the stack's network could not be removed")
