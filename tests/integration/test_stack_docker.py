@@ -221,14 +221,19 @@ def test_with_the_originals_settings_the_same_broker_ends_with_node_exists(
 def test_data_outlives_down_and_up(engine: Dockerd, stack: Project) -> None:
     held = first_join(stack.brokers, "before")
     set_in_redis_and_mysql(stack)
+    ours = engine.client().containers.list(all=True, filters={"name": "shop-"})
+    mounts = [mount for one in ours for mount in one.attrs["Mounts"]]
+    nameless = {mount["Name"] for mount in mounts if len(mount.get("Name", "")) == 64}
+    assert nameless
     stack.ok("down")
     assert not engine.client().containers.list(all=True, filters={"name": "shop-"})
     assert {name for name in engine.volumes() if name.startswith("shop_")} == {
         "shop_zookeeper-data", "shop_zookeeper-log", "shop_kafka-data", "shop_mysql-data",
         "shop_redis-data",
     }  # fmt: skip
-    # Volumes without a name (the images declare some) are gone with their containers.
-    assert not [name for name in engine.volumes() if len(name) == 64]
+    # Volumes without a name (the images declare some) are gone with their containers; what compose
+    # left behind as it made a container anew, in the tests before, is not the stack's to find.
+    assert not nameless & set(engine.volumes())
     stack.ok("up")
     first_produce(stack.brokers)
     assert first_join(stack.brokers, "later") == held + 1
