@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from buildtools.acquire.librarysource import own_sections, part_of, unpack_source
+from buildtools.acquire.librarypatches import own_sections, part_of
+from buildtools.acquire.librarysource import unpack_source
 from buildtools.acquire.request import AcquireError
 from buildtools.errors import BuildtoolsError
 from buildtools.recipes import LibraryRecipe, load_libraries

@@ -1,4 +1,7 @@
-"""A table as operations see it: fields, key, and the check of what a message brings."""
+"""A table as operations see it: fields, key, and the check of what a message brings.
+
+Long because a row is read alone and a batch column by column, and both must say the same.
+"""
 
 from __future__ import annotations
 
