@@ -61,9 +61,13 @@ class Dockerd:
         )
 
     def volumes(self) -> dict[str, str]:
-        """Every volume with the moment of its making."""
-        found = self.client().volumes.list()
-        return {one.name: str(one.attrs.get("CreatedAt")) for one in found}
+        """Every volume with what its folder is: one that was made anew is another.
+
+        The engine's ``CreatedAt`` is no birth: it moves whenever a file comes or goes in it.
+        """
+        places = {one.name: Path(one.attrs["Mountpoint"]) for one in self.client().volumes.list()}
+        # Of the folder around a volume's own, which changes only as the volume is made.
+        return {name: str(place.parent.stat().st_ctime_ns) for name, place in places.items()}
 
     def end(self) -> None:
         """End it by its process id; its containers are removed first."""

@@ -219,6 +219,7 @@ def test_with_the_originals_settings_the_same_broker_ends_with_node_exists(
 
 
 def test_data_outlives_down_and_up(engine: Dockerd, stack: Project) -> None:
+    stack.ok("wait")
     held = first_join(stack.brokers, "before")
     set_in_redis_and_mysql(stack)
     ours = engine.client().containers.list(all=True, filters={"name": "shop-"})
@@ -298,7 +299,6 @@ def test_a_reset_removes_this_projects_volumes_and_no_other(
     planned = json.loads(stack.ok("reset", "--json"))
     own = {name for name in before if name.startswith("shop_")}
     assert set(planned["remove"]) == {f"volume {name}" for name in own}
-    time.sleep(1.1)  # the moment of a volume's making has whole seconds
     assert "ready" in stack.ok("reset", "--yes", "--project", "shop")
     after = engine.volumes()
     assert all(after[name] != before[name] for name in own)
