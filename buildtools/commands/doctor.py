@@ -10,18 +10,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from buildtools.commands.detect import describe
+from buildtools.commands.doctor_sources import (
+    Source,
+    installed_together,
+    sources_of,
+    unread,
+)
 from buildtools.configuration import load_configuration
 from buildtools.doctor import Provider, Report, examine
 from buildtools.environment import Tree, TreeKind, scan
-from buildtools.errors import ExitCode
+from buildtools.errors import CannotLookError, ExitCode
 from buildtools.findings import Finding, Severity
 from buildtools.host import Interpreter, interpreter_facts
 from buildtools.recipes import load_recipes
 from buildtools.report import Screen
 from buildtools.targets import Target, parse_target
-
-_NO_WHEEL_SET = ("pyvenv.cfg", "pyproject.toml", "setup.py")
-"""With one of these beside them, wheels are part of something else."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,35 +51,48 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
     interpreter = interpreter_facts(args.python)
     recipes = load_recipes()
     asked = _asked_target(args.target)
-    reports = []
-    trees = [
-        scan(interpreter if source is None else source, outside=asked is None)
-        for source in _sources(args.path)
-    ]
-    beside = _installed_together(trees)
-    for tree in trees:
-        target = asked if asked is not None else _host_target(interpreter, tree)
+    sources = sources_of(args.path)
+    beside = installed_together(sources)
+    reports: list[tuple[Tree, Report]] = []
+    refused: list[CannotLookError] = []
+
+    def judged(source: Source, started: float) -> tuple[Tree, Report]:
+        tree = scan(source.path or interpreter, outside=asked is None)
+        target = _host_target(interpreter, tree) if asked is None else asked
         if asked is not None:
             from buildtools.deploy.preflight import target_for
 
             target = target_for(asked, args.target, tree)
-        report = examine(
-            tree,
-            target,
-            recipes,
-            host=interpreter,
-            library_path=os.environ.get("LD_LIBRARY_PATH", ""),
-            again=f" --python {shlex.quote(str(args.python))}" if args.python else "",
-            started=started,
-            beside=beside if tree.kind is TreeKind.WHEEL else frozenset(),
-        )
-        if asked is not None:
-            from buildtools.deploy.preflight import preflight
+        try:
+            report = examine(
+                tree,
+                target,
+                recipes,
+                host=interpreter,
+                library_path=os.environ.get("LD_LIBRARY_PATH", ""),
+                again=f" --python {shlex.quote(str(args.python))}" if args.python else "",
+                started=started,
+                beside=beside if tree.kind is TreeKind.WHEEL else frozenset(),
+            )
+            if asked is not None:
+                from buildtools.deploy.preflight import preflight
 
-            report = preflight(tree, report)
-        reports.append((tree, report))
-        tree.files.close()
+                report = preflight(tree, report)
+        finally:
+            tree.files.close()
+        return tree, report
+
+    for source in sources:
+        try:
+            reports.append(judged(source, started))
+        except CannotLookError as error:
+            if source.path is None or not source.of_several or not source.path.is_file():
+                raise
+            refused.append(error)
+            reports.append(unread(source.path, error, asked or interpreter.target))
         started = time.perf_counter()
+    if len(refused) == len(sources):
+        raise refused[0]
     findings = [finding for _, report in reports for finding in report.findings]
     if screen.as_json:
         screen.document("doctor", _document(reports))
@@ -85,24 +101,6 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
             _show(screen, tree, report, providers=args.imports)
     failing = {Severity.ERROR, Severity.WARNING} if args.strict else {Severity.ERROR}
     return ExitCode.NO if any(one.severity in failing for one in findings) else ExitCode.OK
-
-
-def _installed_together(trees: Sequence[Tree]) -> frozenset[str]:
-    """The native files of a set of wheels: one may bring the library that another needs."""
-    wheels = [tree for tree in trees if tree.kind is TreeKind.WHEEL]
-    return frozenset(module.filename for tree in wheels for module in tree.modules)
-
-
-def _sources(words: Sequence[str]) -> list[Path | None]:
-    """What is looked at: a folder of wheels stands for its wheels, None for the interpreter."""
-    sources: list[Path | None] = []
-    for path in map(Path, words):
-        wheels = sorted(path.glob("*.whl")) if path.is_dir() else []
-        if wheels and not any((path / name).exists() for name in _NO_WHEEL_SET):
-            sources += wheels
-        else:
-            sources.append(path)
-    return sources or [None]
 
 
 def _asked_target(text: str | None) -> Target | None:
@@ -134,7 +132,7 @@ def _document(reports: Reports) -> dict[str, object]:
             "seconds": round(sum(report.scanned.seconds for _, report in reports), 6),
         },
         "findings": [
-            _finding(one, f"{tree.root}: " if several else "")
+            _finding(one, f"{tree.root}: " if several and one.path != tree.root else "")
             for tree, report in reports
             for one in report.findings
         ],

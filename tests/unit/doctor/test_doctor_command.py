@@ -87,6 +87,59 @@ def test_a_folder_of_wheels_stands_for_its_wheels(tmp_path: Path) -> None:
     assert run(tmp_path, *LINUX)[0] is ExitCode.OK
 
 
+def artefacts(folder: Path) -> Path:
+    """A wheel that fits, one that does not, and four archives that cannot be read."""
+    for name, binary in (("good", "elf-x86_64-glibc2.17.so"), ("bad", "macho-arm64-macos11.so")):
+        with zipfile.ZipFile(folder / f"{name}-1.0-cp311-cp311-linux_x86_64.whl", "w") as wheel:
+            wheel.write(CORPUS / binary, f"{name}{LINUX_SUFFIX}")
+    whole = (folder / "good-1.0-cp311-cp311-linux_x86_64.whl").read_bytes()
+    (folder / "cut-1.0-cp311-cp311-linux_x86_64.whl").write_bytes(whole[:-30])
+    # Its list of entries is whole, the content of the module is not: found out when it is read.
+    middle = len(whole) // 2
+    spoilt = whole[:middle] + bytes(byte ^ 0xFF for byte in whole[middle : middle + 64])
+    (folder / "spoilt-1.0-cp311-cp311-linux_x86_64.whl").write_bytes(spoilt + whole[middle + 64 :])
+    (folder / "page.zip").write_text("<!DOCTYPE html>404")
+    (folder / "layer.tar.gz").write_bytes(b"\x1f\x8b\x08\0cut")
+    return folder
+
+
+def test_a_damaged_artefact_of_a_set_is_a_finding_and_the_rest_is_judged(tmp_path: Path) -> None:
+    code, text = run(artefacts(tmp_path), *LINUX, as_json=True)
+    document = json.loads(text)
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+    told = {
+        (Path(one["path"].partition(": ")[0]).name, one["cause"]) for one in document["findings"]
+    }
+    damaged = {"cut-1.0-cp311-cp311-linux_x86_64.whl", "page.zip", "layer.tar.gz"}
+    assert told == {
+        ("bad-1.0-cp311-cp311-linux_x86_64.whl", "foreign-format"),
+        ("spoilt-1.0-cp311-cp311-linux_x86_64.whl", "corrupt-binary"),
+        *((name, "corrupt-binary") for name in damaged),
+    }
+    assert code is ExitCode.NO
+    _, words = run(tmp_path, *LINUX)
+    assert "good-1.0-cp311-cp311-linux_x86_64.whl: 1 native files" in words
+    assert "could not look: the archive is damaged" in words
+
+
+def test_a_set_of_which_nothing_can_be_read_could_not_be_looked_at(tmp_path: Path) -> None:
+    whole = artefacts(tmp_path)
+    with pytest.raises(CannotLookError, match="damaged"):
+        run(whole / "page.zip", whole / "layer.tar.gz", *LINUX)
+    code, _ = run(whole / "page.zip", whole / "good-1.0-cp311-cp311-linux_x86_64.whl", *LINUX)
+    assert code is ExitCode.NO
+    with pytest.raises(CannotLookError, match="nothing at this path"):  # a slip of the pen
+        run(whole / "page.zip", whole / "goof.whl", *LINUX)
+
+
+def test_a_folder_that_holds_nothing_but_archives_stands_for_them(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "function.zip", "w") as package:
+        package.write(CORPUS / "macho-arm64-macos11.so", f"m{LINUX_SUFFIX}")
+    assert run(tmp_path, *LINUX)[0] is ExitCode.NO
+    (tmp_path / "app.py").touch()  # sources: what is packed beside them is not what is deployed
+    assert run(tmp_path, *LINUX)[0] is ExitCode.OK
+
+
 def test_the_wheels_of_a_set_are_installed_together(tmp_path: Path) -> None:
     """As PyQt6 and PyQt6-Qt6 are: one brings the libraries that the other needs."""
     module = f"app{LINUX_SUFFIX}"
