@@ -26,12 +26,14 @@ _KEYS = {
 class Configuration:
     """What the project asks for; every field is empty where it says nothing.
 
-    ``root`` is the folder of the ``pyproject.toml``, or the one that was looked in. ``render`` is
-    left as it was read: its reader is in :mod:`buildtools.deploy`.
+    ``root`` is the folder of the ``pyproject.toml``, or the one that was looked in; ``project`` is
+    the name that this folder's ``[project]`` gives. ``render`` is left as it was read: its reader
+    is in :mod:`buildtools.deploy`.
     """
 
     root: Path
     file: Path | None = None
+    project: str = ""
     drivers: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     wheelhouse: Path | None = None
@@ -47,6 +49,7 @@ def load_configuration(folder: Path) -> Configuration:
     Raises :class:`UsageError` naming file and key when something in it is wrong.
     """
     folder = folder.absolute()
+    project = ""
     for parent in (folder, *folder.parents):
         file = parent / "pyproject.toml"
         if not file.is_file():
@@ -59,8 +62,16 @@ def load_configuration(folder: Path) -> Configuration:
             ) from error
         table = document.get("tool", {}).get("buildtools")
         if table is not None:
-            return _configuration(table, file)
-    return Configuration(root=folder, named=shipped_targets(), render={})
+            return _configuration(table, file, _project_name(document))
+        if parent == folder:
+            project = _project_name(document)
+    return Configuration(root=folder, project=project, named=shipped_targets(), render={})
+
+
+def _project_name(document: Mapping[str, object]) -> str:
+    project = document.get("project")
+    name = project.get("name") if isinstance(project, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def shipped_targets() -> dict[str, Target]:
@@ -107,11 +118,11 @@ def _wrong(file: Path, key: str, why: str) -> UsageError:
     return UsageError(
         f"[tool.buildtools] {key}: {why}",
         where=str(file),
-        next_step="see the section on configuration in the README",
+        next_step="see docs/configuration.md for every key",
     )
 
 
-def _configuration(table: object, file: Path) -> Configuration:
+def _configuration(table: object, file: Path, project: str) -> Configuration:
     wrong = partial(_wrong, file)
 
     if not isinstance(table, dict):
@@ -141,6 +152,7 @@ def _configuration(table: object, file: Path) -> Configuration:
     return Configuration(
         root=file.parent,
         file=file,
+        project=project,
         drivers=texts("drivers"),
         targets=texts("targets"),
         wheelhouse=file.parent / wheelhouse if wheelhouse else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import tomllib
 from pathlib import Path
 
 from buildtools.configuration import Configuration, load_configuration, pinned_python
@@ -24,7 +25,7 @@ from buildtools.report import Screen
 from buildtools.targets import Target
 from buildtools.wheelhouse import Wheelhouse
 
-INPUTS = ("requirements.in", "pyproject.toml")
+INPUTS = ("requirements.in", "pyproject.toml", "requirements.txt")
 """Where requirements are looked for when the configuration names no file."""
 
 
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
     configuration = load_configuration(Path.cwd())
     interpreter = interpreter_facts(args.python)
     targets = _targets(args.target, configuration, interpreter)
-    inputs = tuple(args.input) or _inputs(configuration)
+    inputs = tuple(args.input) or found_inputs(configuration)
     folder = (args.folder or configuration.root / "locks").absolute()
     wheelhouse = Wheelhouse(configuration.wheelhouse) if configuration.wheelhouse else None
     recipes = load_recipes()
@@ -87,18 +88,26 @@ def _targets(
     return [resolve_target(text, configuration.named, interpreter) for text in texts]
 
 
-def _inputs(configuration: Configuration) -> tuple[Path, ...]:
+def found_inputs(configuration: Configuration) -> tuple[Path, ...]:
+    """The files to lock: what is configured, else the first of :data:`INPUTS` that requires."""
     if configuration.requirements:
         return configuration.requirements
     for name in INPUTS:
-        if (configuration.root / name).is_file():
-            return (configuration.root / name,)
+        path = configuration.root / name
+        if path.is_file() and (path.suffix != ".toml" or _says_what_it_requires(path)):
+            return (path,)
     raise UsageError(
         "there is nothing to lock",
         where=str(configuration.root),
-        why=f"neither {' nor '.join(INPUTS)} is there",
+        why=f"no {', '.join(INPUTS)} there says what is required",
         next_step="name a file with --input",
     )
+
+
+def _says_what_it_requires(file: Path) -> bool:
+    """Whether a ``pyproject.toml`` describes a project, and not only the settings of tools."""
+    with file.open("rb") as stream:
+        return not {"project", "build-system"}.isdisjoint(tomllib.load(stream))
 
 
 def _version_hints(configuration: Configuration, interpreter: Interpreter) -> list[str]:

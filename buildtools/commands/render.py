@@ -8,12 +8,12 @@ from pathlib import Path
 
 from buildtools import __version__
 from buildtools.commands.options import add_common
-from buildtools.configuration import load_configuration
+from buildtools.configuration import Configuration, load_configuration
 from buildtools.deploy.blueprint import drift, new_blueprint, updated_blueprint
 from buildtools.deploy.blueprint_check import check_blueprint, unreadable_finding
 from buildtools.deploy.blueprint_findings import BlueprintFinding, Rule
 from buildtools.deploy.blueprint_reading import LARGEST, BlueprintUnreadable, decoded
-from buildtools.deploy.service import RenderService, render_service
+from buildtools.deploy.service import RenderService, deployed_service, render_service
 from buildtools.errors import CannotLookError, ExitCode
 from buildtools.findings import Severity
 from buildtools.report import Screen
@@ -45,9 +45,10 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
         return _report(_checked(args.file), screen, str(args.file))
     if args.action == "build":
         return _build(args, screen)
-    service = render_service(load_configuration(Path.cwd()), __version__)
+    configuration = load_configuration(Path.cwd())
     if args.action == "command":
-        return _command(service, screen)
+        return _command(render_service(configuration, __version__), screen)
+    service = deployed_service(configuration, __version__)
     if args.check is not None:
         return _check(args.check, service, screen)
     if args.write is not None:
@@ -66,16 +67,24 @@ def _build(args: argparse.Namespace, screen: Screen) -> ExitCode:
     from buildtools.wheelhouse import wheelhouse_root
 
     configuration = load_configuration(Path.cwd())
-    listed = render_service(configuration, __version__).requirements if configuration.render else ()
     build = RenderBuild(
         interpreter=interpreter_facts(args.python),
         configuration=configuration,
         wheelhouse=wheelhouse_root(configuration, args.wheelhouse),
         variables=dict(os.environ),
-        requirements=tuple(configuration.root / name for name in listed),
+        requirements=_requirements(configuration),
         install=tuple(args.install),
     )
     return build_on_render(build, screen.line)
+
+
+def _requirements(configuration: Configuration) -> tuple[Path, ...]:
+    """What is installed after the drivers: what is named, else what Render's own default takes."""
+    listed = render_service(configuration, __version__).requirements
+    usual = configuration.root / "requirements.txt"
+    if "requirements" not in configuration.render and usual.is_file():
+        return (usual,)
+    return tuple(configuration.root / name for name in listed)
 
 
 def _command(service: RenderService, screen: Screen) -> ExitCode:

@@ -26,9 +26,10 @@ _KEYS = (
 class RenderService:
     """One service and its Key Value store.
 
-    ``python`` is a whole version or empty (Render's default); ``requirements`` are files for pip,
-    in order; ``secrets`` are variables whose value is entered in the dashboard;
-    ``shutdown_seconds`` is how long the service may take to end, 1 to 300.
+    ``start`` is empty where nothing says it: a build needs none, a Blueprint does. ``python`` is a
+    whole version or empty (Render's default); ``requirements`` are files for pip, in order;
+    ``secrets`` are variables whose value is entered in the dashboard; ``shutdown_seconds`` is how
+    long the service may take to end, 1 to 300.
     """
 
     name: str
@@ -102,17 +103,39 @@ class _Table:
         return value
 
 
+def _as_name(text: str) -> str:
+    """A project's or folder's name as a service's: ``My_App`` gives ``my-app``."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:63].strip("-") or "service"
+
+
+def deployed_service(configuration: Configuration, version: str) -> RenderService:
+    """The service that a Blueprint can be made of; :class:`UsageError` when nothing starts it."""
+    service = render_service(configuration, version)
+    if not service.start:
+        where = str(configuration.file or configuration.root)
+        raise _Table({}, where).wrong("start", "must be set: the command that runs the service")
+    return service
+
+
 def render_service(configuration: Configuration, version: str) -> RenderService:
-    """The service that the configuration describes; :class:`UsageError` names key and file."""
+    """The service that the configuration describes; :class:`UsageError` names key and file.
+
+    Without a name of its own it has the project's, else the folder's.
+    """
     table = _Table(configuration.render, str(configuration.file or configuration.root))
     return RenderService(
-        name=table.text("name", pattern=_NAME, wanted="set: small letters, digits and dashes"),
+        name=table.text(
+            "name",
+            _as_name(configuration.project or configuration.root.name),
+            _NAME,
+            "set: small letters, digits and dashes",
+        ),
         type=table.text("type", "worker", "|".join(_TYPES), f"one of {', '.join(_TYPES)}"),
         plan=table.text("plan", "starter"),
         region=table.text("region"),
         python=table.text("python", "", r"|\d+\.\d+\.\d+", 'a whole version such as "3.13.4"'),
         build=table.text("build") or build_command(version),
-        start=table.text("start", "", ".+", "set: the command that runs the service"),
+        start=table.text("start", "", ".*", "the command that runs the service"),
         branch=table.text("branch"),
         requirements=table.texts("requirements"),
         key_value=table.text("key_value", "", f"|{_NAME}", "small letters, digits and dashes"),

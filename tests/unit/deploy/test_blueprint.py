@@ -7,7 +7,7 @@ import pytest
 from buildtools.configuration import load_configuration
 from buildtools.deploy.blueprint import drift, new_blueprint, updated_blueprint
 from buildtools.deploy.blueprint_check import check_blueprint
-from buildtools.deploy.service import RenderService, render_service
+from buildtools.deploy.service import RenderService, deployed_service, render_service
 from buildtools.errors import CannotLookError, UsageError
 
 TABLE = """
@@ -48,7 +48,7 @@ services:
 
 def service(tmp_path: Path, table: str = TABLE) -> RenderService:
     (tmp_path / "pyproject.toml").write_text("[tool.buildtools]\n" + table)
-    return render_service(load_configuration(tmp_path), "1.2.3")
+    return deployed_service(load_configuration(tmp_path), "1.2.3")
 
 
 def test_what_is_generated_passes_the_linter(tmp_path: Path) -> None:
@@ -126,3 +126,25 @@ def test_the_repositorys_own_blueprint_is_up_to_date() -> None:
     text = (root / "render.yaml").read_text(encoding="utf-8")
     assert drift(text, asked, "render.yaml") == ""
     assert check_blueprint(text, "render.yaml") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('[project]\nname = "My_App.web"\n', "my-app-web"),
+        ('[project]\nname = "My_App.web"\n[tool.buildtools.render]\nname = "own"\n', "own"),
+        ("", "a-checkout"),
+    ],
+)
+def test_a_project_without_a_table_has_a_build_command_but_no_blueprint(
+    tmp_path: Path, text: str, named: str
+) -> None:
+    folder = tmp_path / "A checkout"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(text)
+    configuration = load_configuration(folder)
+    found = render_service(configuration, "1.2.3")
+    assert found.name == named
+    assert "native-buildtools==1.2.3" in found.build
+    with pytest.raises(UsageError, match="start: must be set"):
+        deployed_service(configuration, "1.2.3")
