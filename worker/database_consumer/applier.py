@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -23,6 +23,7 @@ from database_consumer.stores.base import (
     Applied,
     Fenced,
     Position,
+    Record,
     Store,
     StoreUnavailable,
     TopicRecreated,
@@ -47,7 +48,10 @@ class Hooks:
 
 
 class Applier(threading.Thread):
-    """Takes batches from the intake until it is told to stop."""
+    """Takes batches from the intake until it is told to stop.
+
+    ``ahead``: it is the only one, so that what comes next can be decoded while it commits.
+    """
 
     def __init__(
         self,
@@ -60,6 +64,7 @@ class Applier(threading.Thread):
         group: str,
         pace: Pace,
         hooks: Hooks,
+        ahead: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(name=f"applier-{number}", daemon=True)
@@ -69,6 +74,7 @@ class Applier(threading.Thread):
         self._metrics = metrics
         self._group = group
         self._hooks = hooks
+        self._coming = self._next if ahead else None
         self._clock = clock
         self._stopping = threading.Event()
         self._retry_at = 0.0
@@ -104,7 +110,7 @@ class Applier(threading.Thread):
         while self._intake.owned(work):
             started = time.monotonic()
             try:
-                result = self._store.apply(work.batch, now=self._clock())
+                result = self._store.apply(work.batch, now=self._clock(), coming=self._coming)
             except TopicRecreated as error:
                 self._intake.done(work, None)
                 self._hooks.fail(error)
@@ -122,6 +128,9 @@ class Applier(threading.Thread):
             self._count(work, result, time.monotonic() - started)
             return
         self._intake.done(work, None)
+
+    def _next(self) -> Sequence[Record]:
+        return self._intake.coming(self.pace.limit)
 
     def _failed(self, error: Exception) -> None:
         if isinstance(error, StoreUnavailable):

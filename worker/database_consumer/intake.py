@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from database_consumer.sources.base import Partition
 from database_consumer.stores.base import Batch, Position, Record
@@ -209,6 +210,15 @@ class Intake:
             topic_id=lane.topic_id,
         )
         return Work(batch=batch, partition=lane.partition, generation=lane.generation, size=size)
+
+    def coming(self, limit: int) -> Sequence[Record]:
+        """What the next :meth:`take` will likely give, when one applier takes all; a guess."""
+        with self._changed:
+            for partition in self._turns:
+                lane = self._lanes[partition]
+                if lane.records and lane.placed:
+                    return tuple(islice(lane.records, limit))
+            return ()
 
     def owned(self, work: Work) -> bool:
         """Whether the lane that ``work`` was taken from is still this assignment's."""

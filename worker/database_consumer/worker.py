@@ -154,6 +154,7 @@ class Worker:
             check_cache=self._check_cache,
             clock=self._clock,
         )
+        writers = settings.writers or _writers(self._store.kind)
         self._appliers = [
             Applier(
                 number,
@@ -164,9 +165,10 @@ class Worker:
                 group=self._group,
                 pace=pace,
                 hooks=hooks,
+                ahead=writers == 1,
                 clock=self._clock,
             )
-            for number in range(settings.writers or _writers(self._store.kind))
+            for number in range(writers)
         ]
         self._keeper.start()
 

@@ -286,11 +286,14 @@ class QuickRows:
         decode = (self._decoder or self._prepare()).decode
         rows: list[tuple[Any, ...]] = []
         others: list[int] = []
-        for place, one in enumerate(data):
-            try:
-                rows.append(astuple(decode(one)))
-            except (ValueError, ArithmeticError, RecursionError):
-                others.append(place)
+        try:
+            rows = list(map(astuple, map(decode, data)))
+        except (ValueError, ArithmeticError, RecursionError):
+            for place, one in enumerate(data):
+                try:
+                    rows.append(astuple(decode(one)))
+                except (ValueError, ArithmeticError, RecursionError):
+                    others.append(place)
         if not rows:
             return others, []
         columns: list[Sequence[Any]] = list(zip(*rows, strict=True))

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from database_consumer.entities.model import Catalogue
 from database_consumer.failures import RecordFailure, TransientFailure
 from database_consumer.handlers import Handlers
+from database_consumer.stores.ahead import Ahead
 from database_consumer.stores.base import (
     Applied,
     Batch,
+    Coming,
     Fenced,
     Position,
     StorePolicy,
@@ -56,22 +58,26 @@ class Applier:
     ) -> None:
         self._ledger = ledger
         self._catalogue = catalogue
-        self._handlers = handlers
+        self._ahead = Ahead(lambda records: prepare_all(records, catalogue, handlers))
         self._policy = policy
         self._careful = 0
         self._doubt: tuple[Batch, Applied] | None = None
 
-    def apply(self, batch: Batch, *, now: float) -> Applied | Fenced:
+    def close(self) -> None:
+        """Let go of what was decoded ahead."""
+        self._ahead.close()
+
+    def apply(self, batch: Batch, *, now: float, coming: Coming | None = None) -> Applied | Fenced:
         """See :meth:`database_consumer.stores.base.Store.apply`."""
         _check(batch)
         if self._doubt is not None:
             known = self._resolve(batch)
             if known is not None:
                 return known
-        items = prepare_all(batch.records, self._catalogue, self._handlers)
+        items = self._ahead.items(batch.records)
         for _ in range(TRIES):
             try:
-                return self._attempt(batch, items, now)
+                return self._attempt(batch, items, now, coming)
             except TransientFailure:
                 self._ledger.rollback()
             except BaseException:
@@ -79,19 +85,27 @@ class Applier:
                 raise
         raise StoreUnavailable(f"lost against other transactions {TRIES} times in a row")
 
-    def _attempt(self, batch: Batch, items: list[Item], now: float) -> Applied | Fenced:
+    def _attempt(
+        self, batch: Batch, items: list[Item], now: float, coming: Coming | None
+    ) -> Applied | Fenced:
         if self._careful == 0:
             try:
-                return self._transaction(batch, items, now, whole=True)
+                return self._transaction(batch, items, now, coming, whole=True)
             except (RefusedAsSet, RecordFailure):
                 self._ledger.rollback()
                 self._careful = CAREFUL_BATCHES
         else:
             self._careful -= 1
-        return self._transaction(batch, items, now, whole=False)
+        return self._transaction(batch, items, now, coming, whole=False)
 
     def _transaction(
-        self, batch: Batch, items: list[Item], now: float, *, whole: bool
+        self,
+        batch: Batch,
+        items: list[Item],
+        now: float,
+        coming: Coming | None,
+        *,
+        whole: bool,
     ) -> Applied | Fenced:
         ledger = self._ledger
         ledger.begin()
@@ -124,6 +138,8 @@ class Applier:
             unmatched=outcome.unmatched,
             intents=outcome.intents,
         )
+        if coming is not None:
+            self._ahead.start(coming)
         try:
             ledger.commit()
         except CommitUnknown:

@@ -7,7 +7,7 @@ nothing is. Every clock value comes in as an argument: seconds since the epoch, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -67,6 +67,10 @@ class Record:
     value: bytes | None
     timestamp_ms: int = 0
     headers: tuple[tuple[str, bytes], ...] = ()
+
+
+Coming = Callable[[], Sequence[Record]]
+"""Gives the records that will likely be applied next; asked in another thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,8 +244,11 @@ class Store(Protocol):
     def position(self, group: str, topic: str, partition: int) -> Position | None:
         """Where the partition goes on; None when nothing was ever applied of it."""
 
-    def apply(self, batch: Batch, *, now: float) -> Applied | Fenced:
-        """Apply one batch in one transaction; also raises :class:`TopicRecreated`."""
+    def apply(self, batch: Batch, *, now: float, coming: Coming | None = None) -> Applied | Fenced:
+        """Apply one batch in one transaction; also raises :class:`TopicRecreated`.
+
+        The records that ``coming`` gives are decoded while the commit is on its way.
+        """
 
     def due_parked(self, group: str, now: float) -> int:
         """How many parked operations are due."""

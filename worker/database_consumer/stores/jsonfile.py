@@ -19,6 +19,7 @@ from database_consumer.stores.base import (
     Applied,
     Batch,
     CacheIntent,
+    Coming,
     DeadLetter,
     Fenced,
     Position,
@@ -60,6 +61,7 @@ class JsonStore:
 
     def close(self) -> None:
         """Let go of the files."""
+        self._applier.close()
         self._ledger.rollback()
         self._ledger.state.close()
 
@@ -86,9 +88,9 @@ class JsonStore:
         """Where the partition goes on."""
         return self._once(lambda: self._ledger.position(group, topic, partition))
 
-    def apply(self, batch: Batch, *, now: float) -> Applied | Fenced:
+    def apply(self, batch: Batch, *, now: float, coming: Coming | None = None) -> Applied | Fenced:
         """One line of the log."""
-        return self._applier.apply(batch, now=now)
+        return self._applier.apply(batch, now=now, coming=coming)
 
     def due_parked(self, group: str, now: float) -> int:
         """How many are due."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from hashlib import blake2b
@@ -31,43 +31,23 @@ _new_change = partial(tuple.__new__, Change)
 """`Change._make` without its check of the length."""
 
 
-class Item:
+class Item(msgspec.Struct, eq=False):
     """One record: ``changes`` when it can be applied, else ``invalid`` says why not.
 
     ``operation_id`` is what the inbox knows it by, empty for a record that carries none and cannot
-    be decoded. ``ident`` and ``attempts`` are those of a parked operation.
+    be decoded. ``ident``, ``stream_id`` and ``attempts`` are those of a parked operation. A struct,
+    because a class of Python's takes three times as long to make, and one is made per record.
     """
 
-    __slots__ = (
-        "attempts",
-        "changes",
-        "fingerprint",
-        "ident",
-        "invalid",
-        "keys",
-        "operation_id",
-        "record",
-        "stream_id",
-    )
-
-    def __init__(
-        self,
-        record: Record,
-        operation_id: str,
-        print_: bytes,
-        changes: tuple[Change, ...],
-        invalid: OperationInvalid | None = None,
-    ) -> None:
-        self.record = record
-        self.operation_id = operation_id
-        self.fingerprint = print_
-        self.changes = changes
-        self.invalid = invalid
-        self.keys: tuple[bytes, ...] | None = None
-        self.attempts = -1
-
-    ident: int
-    stream_id: int
+    record: Record
+    operation_id: str
+    fingerprint: bytes
+    changes: tuple[Change, ...]
+    invalid: OperationInvalid | None = None
+    keys: tuple[bytes, ...] | None = None
+    attempts: int = -1
+    ident: int = 0
+    stream_id: int = 0
 
     @property
     def shown_id(self) -> str:
@@ -167,35 +147,26 @@ _USUAL_ID = MAX_OPERATION_ID // 4
 class _Creates:
     """The usual CREATEs of one entity in a batch, on their way to be read together."""
 
-    __slots__ = ("data", "names", "places", "records", "table", "type")
+    __slots__ = ("data", "names", "places", "table", "type")
 
     def __init__(self, type_: str, table: EntityTable) -> None:
         self.type = type_
         self.table = table
         self.places: list[int] = []
-        self.records: list[Record] = []
         self.names: list[str] = []
         self.data: list[msgspec.Raw] = []
 
-    def add(self, place: int, record: Record, name: str, data: msgspec.Raw) -> None:
-        """One more."""
-        self.places.append(place)
-        self.records.append(record)
-        self.names.append(name)
-        self.data.append(data)
-
-    def items(self) -> tuple[list[int], list[Item]] | None:
+    def items(self, taken: Sequence[Record]) -> tuple[list[int], list[Item]] | None:
         """Those that could be read, with their places; None: read each by itself."""
         read = self.table.quick.read_columns(self.data)
         if read is None:
             return None
         others, columns = read
-        places, records, names = self.places, self.records, self.names
+        places, names = self.places, self.names
         if others:
             skipped = set(others)
             kept = [one for one in range(len(places)) if one not in skipped]
             places = [places[one] for one in kept]
-            records = [records[one] for one in kept]
             names = [names[one] for one in kept]
         if not places:
             return [], []
@@ -216,22 +187,70 @@ class _Creates:
         contents = zip(
             repeat(self.type, every),
             repeat(self.table.entity, every),
-            _all_trimmed(columns, rows),
+            _all_trimmed(self.table, columns, rows),
             strict=True,
         )
         prints = [blake2b(one, digest_size=16).digest() for one in map(_encode, contents)]
+        records = map(taken.__getitem__, places)
         return places, list(map(Item, records, names, prints, zip(changes, strict=True)))
 
 
-def _all_trimmed(columns: list[Sequence[Any]], rows: list[WholeRow]) -> Iterable[WholeRow]:
+def _all_trimmed(
+    table: EntityTable, columns: list[Sequence[Any]], rows: list[WholeRow]
+) -> Iterable[WholeRow]:
     """What :func:`_trimmed` gives for each row, by columns where that is the same."""
     count = len(rows)
     end = len(columns)
     while end and columns[end - 1].count(None) == count:
         end -= 1
-    if end and (None in columns[end - 1] or any(DEFAULT in one for one in columns)):
+    if end and (None in columns[end - 1] or table.has_defaults):
         return map(_trimmed, rows)
     return zip(*columns[:end], strict=True) if end else repeat((), count)
+
+
+_UNUSUAL = (ValueError, TypeError, ArithmeticError, RecursionError)
+
+
+def _envelopes(records: Sequence[Record]) -> list[_BriefEnvelope | None]:
+    """None for a record whose envelope is not the usual one."""
+    values: list[Any] = [one.value for one in records]
+    try:
+        return list(map(_brief, values))
+    except _UNUSUAL:
+        return list(map(_brief_or_none, values))
+
+
+def _brief_or_none(value: Any) -> _BriefEnvelope | None:
+    try:
+        return _brief(value)
+    except _UNUSUAL:
+        return None
+
+
+def _alike(
+    envelopes: Sequence[_BriefEnvelope | None],
+    tables: Mapping[str, EntityTable],
+    creates: frozenset[str],
+) -> _Creates | None:
+    """The envelopes when all are usual CREATEs of one entity, as in a backlog; else None."""
+    some = [one for one in envelopes if one is not None]
+    if not some or len(some) != len(envelopes):
+        return None
+    kind, entity = some[0].type, some[0].entity
+    table = tables.get(entity)
+    if table is None or kind not in creates:
+        return None
+    if any(one.type != kind or one.entity != entity for one in some):
+        return None
+    names = [one.metadata.operation_id for one in some]
+    lengths = set(map(len, names))
+    if min(lengths) == 0 or max(lengths) > _USUAL_ID or "\0" in "".join(names):
+        return None
+    alike = _Creates(kind, table)
+    alike.places.extend(range(len(some)))
+    alike.names.extend(names)
+    alike.data.extend([one.data for one in some])
+    return alike
 
 
 def prepare_all(records: Iterable[Record], catalogue: Catalogue, handlers: Handlers) -> list[Item]:
@@ -241,30 +260,35 @@ def prepare_all(records: Iterable[Record], catalogue: Catalogue, handlers: Handl
     """
     tables = {one.entity: one for one in catalogue}
     creates = frozenset(one for one in handlers if handlers.creates(one))
-    items: list[Item | None] = []
-    sets: dict[tuple[str, str], _Creates] = {}
     taken = list(records)
-    for place, record in enumerate(taken):
-        item = None
+    items: list[Item | None] = [None] * len(taken)
+    envelopes = _envelopes(taken)
+    alike = _alike(envelopes, tables, creates)
+    sets: dict[tuple[str, str], _Creates] = {} if alike is None else {("", ""): alike}
+    for place, envelope in enumerate(envelopes if alike is None else ()):
+        if envelope is None:
+            continue
+        name = envelope.metadata.operation_id
+        entity = envelope.entity
+        table = tables.get(entity)
+        if table is None or not 0 < len(name) <= _USUAL_ID or name[0] == "\0":
+            continue
+        kind = envelope.type
+        if kind in creates:
+            some = sets.get((kind, entity))
+            if some is None:
+                some = sets[kind, entity] = _Creates(kind, table)
+            some.places.append(place)
+            some.names.append(name)
+            some.data.append(envelope.data)
+            continue
         try:
-            envelope = _brief(record.value)  # type: ignore[arg-type]
-            name = envelope.metadata.operation_id
-            table = tables.get(envelope.entity)
-            if table is not None and 0 < len(name) <= _USUAL_ID and name[0] != "\0":
-                kind = envelope.type
-                if kind in creates:
-                    some = sets.get((kind, envelope.entity))
-                    if some is None:
-                        some = sets[kind, envelope.entity] = _Creates(kind, table)
-                    some.add(place, record, name, envelope.data)
-                else:
-                    changes = handlers.changes(kind, table, _parse(envelope.data))
-                    item = Item(record, name, _done(envelope, changes), changes)
-        except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError, OperationInvalid):
-            item = None
-        items.append(item)
+            changes = handlers.changes(kind, table, _parse(envelope.data))
+            items[place] = Item(taken[place], name, _done(envelope, changes), changes)
+        except (*_UNUSUAL, KeyError, OperationInvalid):
+            continue
     for some in sets.values():
-        if (found := some.items()) is not None:
+        if (found := some.items(taken)) is not None:
             for place, item in zip(*found, strict=True):
                 items[place] = item
     return [

@@ -11,6 +11,7 @@ from database_consumer.stores.base import (
     Applied,
     Batch,
     CacheIntent,
+    Coming,
     DeadLetter,
     Fenced,
     Position,
@@ -65,10 +66,10 @@ class SharedStore:
         with self._lock:
             return self._store.position(group, topic, partition)
 
-    def apply(self, batch: Batch, *, now: float) -> Applied | Fenced:
+    def apply(self, batch: Batch, *, now: float, coming: Coming | None = None) -> Applied | Fenced:
         """See the protocol."""
         with self._lock:
-            return self._store.apply(batch, now=now)
+            return self._store.apply(batch, now=now, coming=coming)
 
     def due_parked(self, group: str, now: float) -> int:
         """See the protocol."""

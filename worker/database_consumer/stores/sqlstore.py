@@ -13,6 +13,7 @@ from database_consumer.stores.base import (
     Applied,
     Batch,
     CacheIntent,
+    Coming,
     DeadLetter,
     Fenced,
     Position,
@@ -56,6 +57,7 @@ class SqlStore:
 
     def close(self) -> None:
         """Roll back and let go."""
+        self._applier.close()
         self._ledger.rollback()
         self._ledger.drop()
         self.engine.dispose()
@@ -98,9 +100,9 @@ class SqlStore:
         """Where the partition goes on."""
         return self._once(lambda: self._ledger.position(group, topic, partition))
 
-    def apply(self, batch: Batch, *, now: float) -> Applied | Fenced:
+    def apply(self, batch: Batch, *, now: float, coming: Coming | None = None) -> Applied | Fenced:
         """One transaction."""
-        return self._applier.apply(batch, now=now)
+        return self._applier.apply(batch, now=now, coming=coming)
 
     def due_parked(self, group: str, now: float) -> int:
         """How many are due."""

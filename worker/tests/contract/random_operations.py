@@ -130,39 +130,53 @@ class History:
 def play(store: Store, history: History, *, tries: int = 1) -> None:
     """Apply what the store does not have yet, going on where it stands.
 
-    A batch that fails systemically comes again, up to ``tries`` times.
+    A batch that fails systemically comes again, up to ``tries`` times. The store is told what comes
+    next: rightly, in part, or of another batch altogether.
     """
-    for partition, start, values in history.batches():
+    batches = [
+        (
+            partition,
+            tuple(
+                Record(TOPIC, partition, start + place, None, value)
+                for place, value in enumerate(values)
+            ),
+        )
+        for partition, start, values in history.batches()
+    ]
+    chance = random.Random(history.seed)
+    for place, (partition, records) in enumerate(batches):
+        guess = batches[min(place + chance.choice([1, 1, 1, 2]), len(batches) - 1)][1]
+        coming = guess[: chance.choice([1, 3, 20])]
         for left in range(tries, 0, -1):
             try:
-                _send(store, partition, start, values)
+                _send(store, partition, records, coming)
                 break
             except StoreUnavailable:
                 if left == 1:
                     raise
 
 
-def _send(store: Store, partition: int, start: int, values: tuple[bytes, ...]) -> None:
+def _send(
+    store: Store, partition: int, records: tuple[Record, ...], coming: tuple[Record, ...]
+) -> None:
+    start, end = records[0].offset, records[-1].offset + 1
     position = store.position(GROUP, TOPIC, partition)
     if position is not None and position.next_offset > start:
-        assert position.next_offset >= start + len(values), "a batch was applied in part"
+        assert position.next_offset >= end, "a batch was applied in part"
         return
-    records = tuple(
-        Record(TOPIC, partition, start + place, None, value) for place, value in enumerate(values)
-    )
     batch = Batch(
         group=GROUP,
         topic=TOPIC,
         partition=partition,
         expected=None if position is None else position.next_offset,
-        next_offset=start + len(values),
+        next_offset=end,
         records=records,
     )
-    result = store.apply(batch, now=1000.0)
+    result = store.apply(batch, now=1000.0, coming=lambda: coming)
     if not isinstance(result, Applied):
         position = store.position(GROUP, TOPIC, partition)
         assert position is not None
-        assert position.next_offset >= start + len(values)
+        assert position.next_offset >= end
 
 
 def differences(store: Store, model: Model) -> list[str]:

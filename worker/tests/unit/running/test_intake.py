@@ -65,6 +65,19 @@ def test_a_batch_is_bounded_by_bytes_but_never_empty() -> None:
     assert offsets(take(found, bytes_limit=100)) == [0]
 
 
+def test_what_comes_next_is_known_while_a_batch_is_in_hand() -> None:
+    found = intake(ONE, TWO)
+    found.offer([record(offset) for offset in range(4)])
+    work = take(found, limit=2)
+    assert [one.offset for one in found.coming(1)] == [2]
+    found.offer([record(0, TWO)])
+    guess = found.coming(5)
+    found.done(work, Position(next_offset=2))
+    assert take(found).batch.records == guess == (record(0, TWO),)
+    assert found.coming(5) == take(found).batch.records
+    assert found.coming(5) == ()
+
+
 def test_records_of_a_partition_that_is_not_ours_are_dropped() -> None:
     found = intake()
     found.offer([record(0, TWO)])
