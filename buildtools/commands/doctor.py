@@ -6,7 +6,8 @@ import argparse
 import os
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from buildtools.commands.detect import describe
@@ -22,7 +23,7 @@ from buildtools.environment import Tree, TreeKind, scan
 from buildtools.errors import CannotLookError, ExitCode
 from buildtools.findings import Finding, Severity
 from buildtools.host import Interpreter, interpreter_facts
-from buildtools.recipes import load_recipes
+from buildtools.recipes import Recipe, load_recipes
 from buildtools.report import Screen
 from buildtools.targets import Target, parse_target
 
@@ -48,48 +49,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
     """Examine, and say what was found; 1 when something would not load."""
     started = time.perf_counter()
-    interpreter = interpreter_facts(args.python)
-    recipes = load_recipes()
-    asked = _asked_target(args.target)
     sources = sources_of(args.path)
-    beside = installed_together(sources)
+    audit = _Audit(
+        interpreter=interpreter_facts(args.python),
+        recipes=load_recipes(),
+        asked=_asked_target(args.target),
+        written=args.target or "",
+        again=f" --python {shlex.quote(str(args.python))}" if args.python else "",
+        beside=installed_together(sources),
+    )
     reports: list[tuple[Tree, Report]] = []
     refused: list[CannotLookError] = []
-
-    def judged(source: Source, started: float) -> tuple[Tree, Report]:
-        tree = scan(source.path or interpreter, outside=asked is None)
-        target = _host_target(interpreter, tree) if asked is None else asked
-        if asked is not None:
-            from buildtools.deploy.preflight import target_for
-
-            target = target_for(asked, args.target, tree)
-        try:
-            report = examine(
-                tree,
-                target,
-                recipes,
-                host=interpreter,
-                library_path=os.environ.get("LD_LIBRARY_PATH", ""),
-                again=f" --python {shlex.quote(str(args.python))}" if args.python else "",
-                started=started,
-                beside=beside if tree.kind is TreeKind.WHEEL else frozenset(),
-            )
-            if asked is not None:
-                from buildtools.deploy.preflight import preflight
-
-                report = preflight(tree, report)
-        finally:
-            tree.files.close()
-        return tree, report
-
     for source in sources:
         try:
-            reports.append(judged(source, started))
+            reports += audit.reports(source, started)
         except CannotLookError as error:
             if source.path is None or not source.of_several or not source.path.is_file():
                 raise
             refused.append(error)
-            reports.append(unread(source.path, error, asked or interpreter.target))
+            target = audit.asked or audit.interpreter.target
+            reports.append(unread(source.path, error, target))
         started = time.perf_counter()
     if len(refused) == len(sources):
         raise refused[0]
@@ -101,6 +80,52 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
             _show(screen, tree, report, providers=args.imports)
     failing = {Severity.ERROR, Severity.WARNING} if args.strict else {Severity.ERROR}
     return ExitCode.NO if any(one.severity in failing for one in findings) else ExitCode.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Audit:
+    """What is the same for everything that one call looks at.
+
+    ``asked`` is the target of ``--target``, as it is ``written``; None for this machine.
+    """
+
+    interpreter: Interpreter
+    recipes: Mapping[str, Recipe]
+    asked: Target | None
+    written: str
+    again: str
+    beside: frozenset[str]
+
+    def reports(self, source: Source, started: float) -> list[tuple[Tree, Report]]:
+        """The report of a source, or those of the parts that are deployed from it."""
+        asked = self.asked
+        tree = scan(source.path or self.interpreter, outside=asked is None)
+        try:
+            if asked is None:
+                target = _host_target(self.interpreter, tree)
+                return [(tree, self._examined(tree, target, started))]
+            from buildtools.deploy.preflight import parts, preflight, target_for
+
+            found = []
+            for one, part in parts(tree, asked):
+                target = target_for(asked, self.written, one, part)
+                found.append((one, preflight(one, self._examined(one, target, started), part)))
+                started = time.perf_counter()
+            return found
+        finally:
+            tree.files.close()
+
+    def _examined(self, tree: Tree, target: Target, started: float) -> Report:
+        return examine(
+            tree,
+            target,
+            self.recipes,
+            host=self.interpreter,
+            library_path=os.environ.get("LD_LIBRARY_PATH", ""),
+            again=self.again,
+            started=started,
+            beside=self.beside if tree.kind is TreeKind.WHEEL else frozenset(),
+        )
 
 
 def _asked_target(text: str | None) -> Target | None:

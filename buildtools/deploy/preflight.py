@@ -1,4 +1,4 @@
-"""Before the push: what of a checkout or zip would not work on Render, beside its modules.
+"""Before the push: what of a checkout or zip would not work on the target, beside its modules.
 
 Nothing is run but ``git check-ignore``, and that only where a work tree holds what git has not.
 """
@@ -12,17 +12,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from buildtools.archives.files import join
-from buildtools.deploy.foreign_locks import FOREIGN_LOCKS, UNREAD_LOCKS, lacking
 from buildtools.deploy.gitindex import Repository, repository_of
+from buildtools.deploy.lambda_layers import NAME as LAMBDA
+from buildtools.deploy.lambda_layers import layer_findings
+from buildtools.deploy.locked_files import locked_findings
 from buildtools.deploy.locks import lock_name, marker_environment
 from buildtools.deploy.service_python import (
     Stated,
+    Where,
+    deployed_parts,
     python_findings,
     render_table,
     stated_pythons,
 )
+from buildtools.deploy.service_roots import Part
 from buildtools.doctor import Report
-from buildtools.environment import NativeFile, PlaceKind, Tree, TreeKind, normalized
+from buildtools.environment import NativeFile, PlaceKind, Tree, TreeKind, normalized, scan
 from buildtools.findings import Cause, Finding, Severity
 from buildtools.targets import PythonAbi, Target, extension_suffixes
 
@@ -48,37 +53,81 @@ def project_root(tree: Tree) -> str:
     return next(iter(top)) if len(top) == 1 and tree.files.names(next(iter(top))) else ""
 
 
-def target_for(asked: Target, written: str, tree: Tree) -> Target:
+def parts(tree: Tree, target: Target) -> tuple[tuple[Tree, Part | None], ...]:
+    """What of a tree is deployed, each with the service's part of the Blueprint.
+
+    A checkout whose ``render.yaml`` has services in folders of their own (``rootDir``) is as many
+    trees: each has the files below its folder and no others. Everything else is one, as it is.
+    """
+    if target.name != SERVICE or tree.kind is not TreeKind.FOLDER:
+        return ((tree, None),)
+    found = deployed_parts(tree.files, tree.root)
+    return tuple((_tree_of(tree, part), part) for part in found)
+
+
+def _tree_of(tree: Tree, part: Part) -> Tree:
+    if part.folder:
+        return scan(Path(tree.root, part.folder), outside=False)
+    if not part.others:
+        return tree
+    elsewhere = tuple(f"{tree.root}/{folder}/" for folder in part.others)
+    return replace(
+        tree,
+        places=tuple(one for one in tree.places if not f"{one.path}/".startswith(elsewhere)),
+        modules=tuple(one for one in tree.modules if not one.path.startswith(elsewhere)),
+        distributions=tuple(
+            one for one in tree.distributions if not one.info.startswith(elsewhere)
+        ),
+        committed_venvs=tuple(
+            one for one in tree.committed_venvs if not f"{one}/".startswith(elsewhere)
+        ),
+    )
+
+
+def target_for(asked: Target, written: str, tree: Tree, part: Part | None = None) -> Target:
     """The target with the Python that the tree states, where ``written`` names none.
 
     ``render`` alone counts as naming none: its Python is the service's default, which
-    ``PYTHON_VERSION`` and ``.python-version`` change.
+    ``PYTHON_VERSION`` and ``.python-version`` change. ``runtime.txt`` counts elsewhere only.
     """
     if tree.kind not in _TREES or (asked.python is not None and written != SERVICE):
         return asked
-    for stated in stated_pythons(tree.files, project_root(tree)):
+    for stated in stated_pythons(tree.files, project_root(tree), part):
+        if stated.where is Where.RUNTIME and asked.name == SERVICE:
+            continue
         if stated.abi is not None:
             suffixes = extension_suffixes(asked, stated.abi)
             return asked.with_python(replace(stated.abi, ext_suffixes=suffixes))
     return asked
 
 
-def preflight(tree: Tree, report: Report) -> Report:
-    """The report of a tree that is to be deployed to Render, with what else is wrong with it.
+def preflight(tree: Tree, report: Report, part: Part | None = None) -> Report:
+    """The report of a tree that is to be deployed, with what else is wrong with it.
 
-    What git ignores is not deployed: findings about it become ``info``. Other targets' reports,
-    and those of environments and wheels, are given back as they are.
+    Of any target's tree its locks and requirements are read. What goes to Render goes by git: what
+    git ignores is not deployed, and findings about it become ``info``. Reports of environments and
+    wheels are given back as they are.
     """
-    if report.target.name != SERVICE or tree.kind not in _TREES:
+    if tree.kind not in _TREES:
         return report
     started = time.perf_counter()
-    flight = _Flight(tree=tree, target=report.target, repository=_repository(tree))
-    findings = flight.findings(report.findings)
+    if report.target.name == SERVICE:
+        if part is None:
+            part = Part(services=deployed_parts(tree.files, project_root(tree))[0].services)
+        flight = _Flight(tree=tree, target=report.target, repository=_repository(tree), part=part)
+        findings = flight.findings(report.findings)
+    else:
+        locked = locked_findings(tree.files, project_root(tree), (), report.target)
+        findings = [*report.findings, *locked]
+        if report.target.name == LAMBDA:
+            findings += layer_findings(tree, report.target.python)
     seconds = report.scanned.seconds + time.perf_counter() - started
     return replace(
         report,
         scanned=replace(report.scanned, seconds=round(seconds, 6)),
-        findings=tuple(sorted(findings, key=lambda one: (_ORDER[one.severity], one.path))),
+        findings=tuple(
+            sorted(dict.fromkeys(findings), key=lambda one: (_ORDER[one.severity], one.path))
+        ),
     )
 
 
@@ -93,6 +142,7 @@ class _Flight:
     tree: Tree
     target: Target
     repository: Repository | None
+    part: Part
 
     @property
     def root(self) -> str:
@@ -108,17 +158,18 @@ class _Flight:
         known = [one for one in known if not _is_venv_note(one, venvs)]
         modules = self._loose_modules(venvs, {one.path for one in known})
         left_out = self._left_out([*venvs, *modules, *(one.path for one in known)])
+        table = render_table(self.tree.files, self.root)
         found = [_eased(one) if one.path in left_out else one for one in known]
         found += [self._venv(venv, ignored=venv in left_out) for venv in venvs]
         found += self._modules([path for path in modules if path not in left_out])
         found += self._locks()
-        found += self._foreign_locks()
-        table = render_table(self.tree.files, self.root)
+        named = (*_texts(table.get("requirements")), *self.part.requirements)
+        found += locked_findings(self.tree.files, self.root, named, self.target)
         found += python_findings(self._stated(), uses_hook=bool(table))
         return found
 
     def _stated(self) -> tuple[Stated, ...]:
-        return stated_pythons(self.tree.files, self.root)
+        return stated_pythons(self.tree.files, self.root, self.part)
 
     def _relative(self, path: str) -> str:
         return path.removeprefix(f"{self.tree.root}/") if self.tree.files.on_disk else path
@@ -146,6 +197,8 @@ class _Flight:
         made = settings.get("version") or settings.get("version_info") or "an unknown version"
         home = settings.get("home", "a folder that it does not name")
         evidence = f"found a virtual environment made by Python {made} of {home}, "
+        if "conda-meta" in files.names(folder):
+            evidence = "found an environment of conda's, "
         if ignored:
             severity, rest = Severity.INFO, "which git ignores: it is not deployed"
         elif self.repository is not None and not self.repository.tracks(venv):
@@ -219,40 +272,6 @@ class _Flight:
             if absent:
                 evidence = f"requirements.in asks for {', '.join(absent)}, not locked here"
                 yield self._lock_finding(f"locks/{wanted}", Severity.WARNING, evidence)
-
-    def _foreign_locks(self) -> Iterator[Finding]:
-        """What other tools' locks would have compiled on the target, and locks that say nothing."""
-        files = self.tree.files
-        names = files.names(self.root)
-        for name in UNREAD_LOCKS:
-            if name in names:
-                yield Finding(
-                    cause=Cause.NO_MATCHING_DISTRIBUTION,
-                    severity=Severity.INFO,
-                    path=name,
-                    evidence=f"{name} names no files, so whether wheels fit cannot be read off it",
-                    remedy="Lock for the target with hashes to be told.",
-                    command=f"buildtools lock --target {self.target.spec}",
-                )
-        if self.python is None:
-            return
-        environment = marker_environment(self.target, f"{self.python.version}.99")
-        for name in FOREIGN_LOCKS:
-            if name not in names:
-                continue
-            for one in lacking(files.text(join(self.root, name)), self.target, environment):
-                way = "it would be compiled there" if one.sdist else "and no sources either"
-                yield Finding(
-                    cause=Cause.NO_MATCHING_DISTRIBUTION,
-                    severity=Severity.WARNING if one.sdist else Severity.ERROR,
-                    path=name,
-                    distribution=one.name,
-                    evidence=f"{one.name} {one.version} is locked without a wheel for"
-                    f" {self.target.spec}, {way}",
-                    remedy="Choose a version that has one, or let this tool make one.",
-                    command=f"buildtools wheel {one.name}=={one.version}"
-                    f" --target {self.target.spec}",
-                )
 
     def _unlocked(self, lock: str) -> list[str]:
         """Requirements of ``requirements.in`` that hold on the target and are not in its lock."""

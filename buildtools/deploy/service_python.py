@@ -1,28 +1,22 @@
 """Which Python a service gets: ``PYTHON_VERSION``, ``.python-version``, and what is wrong with it.
 
 Source: Render's page on Python versions. ``PYTHON_VERSION`` takes a whole version and beats
-``.python-version``; 3.7.3 is the oldest there is.
+``.python-version``; 3.7.3 is the oldest there is. ``runtime.txt`` is Heroku's, and not read there.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-import yaml
-
 from buildtools.archives import Files
 from buildtools.archives.files import join
-from buildtools.deploy.blueprint_reading import (
-    BlueprintUnreadable,
-    Fields,
-    composed,
-    fields_of,
-    text_of,
-)
+from buildtools.deploy.service_roots import Part, parts_of, python_services
+from buildtools.errors import CannotLookError
 from buildtools.findings import Cause, Finding, Severity
 from buildtools.targets import PythonAbi, Version
 
@@ -36,27 +30,45 @@ NEWEST_KNOWN = (3, 15)
 _VERSION = re.compile(r"(?:python-|cpython-)?(\d{1,3})(?:\.(\d{1,3}))?(?:\.(\d{1,4}))?")
 
 
+_LONGEST = 4096
+"""Bytes that are read of a file that holds a version."""
+_MARKS = {
+    codecs.BOM_UTF8: ("utf-8", "a byte order mark"),
+    codecs.BOM_UTF16_LE: ("utf-16-le", "UTF-16, as PowerShell's > writes it"),
+    codecs.BOM_UTF16_BE: ("utf-16-be", "UTF-16"),
+}
+
+
 class Where(StrEnum):
     """The places that say it, in the order in which they win."""
 
     BLUEPRINT = "PYTHON_VERSION of render.yaml"
     FILE = ".python-version"
     CONFIGURATION = "python of [tool.buildtools.render]"
+    RUNTIME = "runtime.txt"
 
     @property
     def path(self) -> str:
         """The file that it stands in."""
-        return {"BLUEPRINT": "render.yaml", "FILE": ".python-version"}.get(
-            self.name, "pyproject.toml"
-        )
+        files = {"BLUEPRINT": "render.yaml", "CONFIGURATION": "pyproject.toml"}
+        return files.get(self.name, self.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stated:
-    """A version as it stands somewhere; ``parts`` are its numbers, empty when it is none."""
+    """A version as it stands somewhere; ``parts`` are its numbers, empty when it is none.
+
+    ``number`` is what YAML reads instead of the text, ``more`` how many versions stand below it,
+    ``encoding`` what the file is written in where that is no plain UTF-8; ``path`` is the file, as
+    seen from the service's folder.
+    """
 
     where: Where
     text: str
+    number: str = ""
+    more: int = 0
+    encoding: str = ""
+    path: str = ""
 
     @property
     def parts(self) -> tuple[int, ...]:
@@ -84,45 +96,65 @@ def render_table(files: Files, root: str) -> dict[str, object]:
     return table if isinstance(table, dict) else {}
 
 
-def stated_pythons(files: Files, root: str) -> tuple[Stated, ...]:
-    """What the tree says about the service's Python, best first."""
+def deployed_parts(files: Files, root: str) -> tuple[Part, ...]:
+    """What the Blueprint in a tree deploys of it; the whole tree where it has none."""
+    services = python_services(files.text(join(root, "render.yaml")))
+    parts = parts_of(services, render_table(files, root).get("name"))
+    there = [part for part in parts if not part.folder or files.names(join(root, part.folder))]
+    return tuple(there) or (Part(),)
+
+
+def stated_pythons(files: Files, root: str, part: Part | None = None) -> tuple[Stated, ...]:
+    """What the tree says about a service's Python, best first.
+
+    ``root`` is the folder of the service; without ``part`` it is the repository's, and what its
+    services agree on counts.
+    """
+    if part is None:
+        parts = deployed_parts(files, root)
+        versions = {one.python: one for one in parts if one.python is not None}
+        part = next(iter(versions.values())) if len(versions) == 1 else Part()
+        part = Part(services=part.services)
+    said: list[Stated] = []
+    if part.python is not None:
+        path = join(part.top, Where.BLUEPRINT.path)
+        version = part.python
+        said.append(
+            Stated(where=Where.BLUEPRINT, text=version.text, number=version.number, path=path)
+        )
+    said += _in_file(files, root, Where.FILE)
     table = render_table(files, root)
-    name = table.get("name")
-    said = [
-        Stated(where=Where.BLUEPRINT, text=text)
-        for text in _blueprint(files.text(join(root, "render.yaml")), name)
-    ]
-    lines = (
-        line.partition("#")[0].strip()
-        for line in files.text(join(root, ".python-version")).splitlines()
-    )
-    said += [Stated(where=Where.FILE, text=line) for line in [line for line in lines if line][:1]]
     if table.get("python"):
-        said.append(Stated(where=Where.CONFIGURATION, text=str(table["python"])))
-    return tuple(said)
+        said.append(
+            Stated(
+                where=Where.CONFIGURATION,
+                text=str(table["python"]),
+                path=Where.CONFIGURATION.path,
+            )
+        )
+    return (*said, *_in_file(files, root, Where.RUNTIME))
 
 
-def _blueprint(text: str, name: object) -> Iterator[str]:
-    """``PYTHON_VERSION`` of the service of that name, else of the only service that has one."""
-    if "PYTHON_VERSION" not in text:
+def _in_file(files: Files, root: str, where: Where) -> Iterator[Stated]:
+    """The version in a file: its first line that is neither empty nor a comment."""
+    if where.path not in files.names(root):
         return
     try:
-        root = composed(text)
-    except BlueprintUnreadable:
-        return  # `render check` says what is wrong with it
-    found: dict[object, str] = {}
-    for service in _items(fields_of(root), "services") if root else ():
-        fields = fields_of(service)
-        for variable in _items(fields, "envVars"):
-            texts = {key: text_of(value) for key, (_, value) in fields_of(variable).items()}
-            if texts.get("key") == "PYTHON_VERSION":
-                found[text_of(fields["name"][1]) if "name" in fields else None] = (
-                    texts.get("value") or ""
-                )
-    if name in found:
-        yield found[name]
-    elif len(set(found.values())) == 1:
-        yield next(iter(found.values()))
+        with files.open(join(root, where.path)) as stream:
+            content = stream.read(_LONGEST)
+    except (OSError, CannotLookError):
+        return
+    code, encoding = "utf-8", ""
+    for mark, (named, words) in _MARKS.items():
+        if content.startswith(mark):
+            code, encoding, content = named, words, content[len(mark) :]
+    lines = [
+        line.partition("#")[0].strip() for line in content.decode(code, "replace").splitlines()
+    ]
+    versions = [word for line in lines for word in line.split()]
+    if versions:
+        more = len(set(versions)) - 1
+        yield Stated(where=where, text=versions[0], more=more, encoding=encoding, path=where.path)
 
 
 def python_findings(said: Sequence[Stated], *, uses_hook: bool) -> Iterator[Finding]:
@@ -130,21 +162,44 @@ def python_findings(said: Sequence[Stated], *, uses_hook: bool) -> Iterator[Find
 
     ``uses_hook``: this tool's build command runs there.
     """
-    for one in said:
+    read = [one for one in said if one.where is not Where.RUNTIME]
+    for one in read:
         finding = _wrong(one, uses_hook=uses_hook)
         if finding is not None:
             severity, evidence, remedy = finding
-            yield _finding(one.where.path, severity, evidence, remedy)
-    versions = [one for one in said if one.abi is not None]
+            yield _finding(one.path, severity, evidence, remedy)
+        elif one.more:
+            yield _finding(
+                one.path,
+                Severity.WARNING,
+                f"found {one.more + 1} versions in {one.where}, of which a service has one",
+                f"Leave {one.text} alone in the file.",
+            )
+    versions = [one for one in read if one.abi is not None]
     for other in versions[1:]:
         first = versions[0]
         if other.abi != first.abi:
             yield _finding(
-                other.where.path,
+                other.path,
                 Severity.WARNING,
                 f"{other.where} says {other.text}, {first.where} says {first.text}, which wins",
                 "Let both name the same Python.",
             )
+    for unread in said:
+        if unread.where is Where.RUNTIME:
+            yield _unread(unread, versions)
+
+
+def _unread(unread: Stated, versions: Sequence[Stated]) -> Finding:
+    """``runtime.txt``: another service's file. A note where the Python is the one that is had."""
+    same = bool(versions) and versions[0].abi == unread.abi
+    taken = f"{versions[0].where} says {versions[0].text}" if versions else "nothing else names one"
+    return _finding(
+        unread.path,
+        Severity.INFO if same else Severity.WARNING,
+        f"found {unread.text!r} in runtime.txt, which Render does not read; {taken}",
+        "Write the version into .python-version, without the prefix, and remove runtime.txt.",
+    )
 
 
 def _wrong(  # noqa: PLR0911 - one return for each thing that may be wrong
@@ -154,8 +209,13 @@ def _wrong(  # noqa: PLR0911 - one return for each thing that may be wrong
     parts = one.parts
     said = f"found {one.text!r} as {one.where}"
     whole = 'Write a whole version of CPython, such as "3.13.4".'
+    if one.number:
+        why = f"found {one.text} without quotes as {one.where}: YAML reads the number {one.number}"
+        return Severity.ERROR, why, whole
+    if one.encoding:
+        return Severity.ERROR, f"{said}, in a file with {one.encoding}", "Save it as plain UTF-8."
     if len(parts) < 2 or parts[0] != 3:  # noqa: PLR2004 - major and minor of 3.x
-        return Severity.ERROR, f"{said}, which is no Python that Render has", whole
+        return Severity.ERROR, f"{said}, which is no Python that Render has{_why(one.text)}", whole
     if parts < OLDEST[: len(parts)]:
         oldest = ".".join(map(str, OLDEST))
         return Severity.ERROR, f"{said}; Render has none older than {oldest}", whole
@@ -172,12 +232,24 @@ def _wrong(  # noqa: PLR0911 - one return for each thing that may be wrong
     return None
 
 
+_KINDS = (
+    (r"(?i)(pypy|graalpy|jython|micropython|stackless|ironpython)", "not CPython"),
+    (r"(?i)(mini|ana|mamba)(conda|forge)", "a distribution of conda's"),
+    (r"system", "the Python of one machine"),
+    (r"(?:python-|cpython-)?3\.\d+(\.\d+)?(t|\+freethreaded)", "a build without a GIL"),
+    (r"3\.\d+(\.\d+)?-?(a|b|rc|dev|alpha|beta)", "no release"),
+    (r"[<>=~!^]", "a range, where one version is wanted"),
+    (r"[\"']", "in quotes, which belong to YAML and not here"),
+    (r".*[A-Za-z]", "a name on one machine, such as one of pyenv's environments"),
+)
+
+
+def _why(text: str) -> str:
+    """What a text is that is no version, in words to follow others."""
+    return next((f" ({words})" for pattern, words in _KINDS if re.match(pattern, text)), "")
+
+
 def _finding(path: str, severity: Severity, evidence: str, remedy: str) -> Finding:
     return Finding(
         cause=Cause.ABI_MISMATCH, severity=severity, path=path, evidence=evidence, remedy=remedy
     )
-
-
-def _items(fields: Fields, name: str) -> Sequence[yaml.Node]:
-    listed = fields[name][1] if name in fields else None
-    return listed.value if isinstance(listed, yaml.SequenceNode) else ()

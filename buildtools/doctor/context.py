@@ -89,7 +89,7 @@ class Context:
         """The command of this tool that mends a driver on this target."""
         if self.on_host:
             return f"buildtools rebuild {driver}{self._again}"
-        command = f"buildtools wheel {driver} --target {self.target.name or self.target.spec}"
+        command = f"buildtools wheel {driver} --target {_word(self.target)}"
         if self.target.python is None and self.tree.python is not None:
             command += f" --python {self.tree.python.abi}"
         return command
@@ -105,3 +105,10 @@ class Context:
         if self.tree.files.on_disk or not path.startswith("/"):
             return self.tree.files
         return self.program.system.files
+
+
+def _word(target: Target) -> str:
+    """The target as a command line takes it: a name has a Python of its own, or none."""
+    if target.name and "/" not in target.name and target.python is not None:
+        return f"{target.name}/{target.python.abi}"
+    return target.name or target.spec

@@ -283,7 +283,7 @@ def _scan_artefact(kind: TreeKind, root: str, files: Files, top: str) -> Tree:
     place_of: dict[str, Place] = {}
     venvs: list[str] = []
     for folder, below, names in files.walk(top):
-        if "pyvenv.cfg" in names:
+        if "pyvenv.cfg" in names or ("conda-meta" in below and folder != top):
             venvs.append(folder)
         place = place_of.get(folder.rpartition("/")[0]) if folder != top else None
         infos = [name for name in below if name.endswith((".dist-info", ".egg-info"))]

@@ -1,5 +1,6 @@
 """Locks of uv, Poetry and PEP 751: what the target would have to compile."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,128 @@ def test_the_look_before_the_push_reads_them(
     assert "Pipfile.lock names no files" in said
     assert "only-windows" not in said
     assert "below-windows" not in said
+
+
+UV_EXTRAS = """\
+requires-python = ">=3.12"
+
+[[package]]
+name = "app"
+version = "0"
+source = { editable = "." }
+dependencies = [
+    { name = "driver", extra = ["binary"] },
+    { name = "forked", version = "1.0", marker = "sys_platform == 'win32'" },
+    { name = "forked", version = "2.0", marker = "sys_platform != 'win32'" },
+]
+
+[package.optional-dependencies]
+gpu = [{ name = "asked-for-by-nobody" }]
+
+[package.dev-dependencies]
+dev = [{ name = "for-tests" }]
+docs = [{ name = "for-docs" }]
+
+[[package]]
+name = "driver"
+version = "1.0"
+
+[package.optional-dependencies]
+binary = [{ name = "driver-binary" }]
+pool = [{ name = "asked-for-by-nobody" }]
+
+[[package]]
+name = "forked"
+version = "1.0"
+resolution-markers = ["sys_platform == 'win32'"]
+wheels = [{ url = "forked-1.0-cp312-cp312-win_amd64.whl" }]
+
+[[package]]
+name = "forked"
+version = "2.0"
+resolution-markers = ["python_version < '3'", "sys_platform != 'win32'"]
+wheels = [{ url = "forked-2.0-cp312-cp312-manylinux_2_17_x86_64.whl" }]
+
+""" + "\n".join(
+    f'[[package]]\nname = "{name}"\nversion = "1.0"\n'
+    f'wheels = [{{ url = "{name}-1.0-cp312-cp312-macosx_11_0_arm64.whl" }}]\n'
+    for name in ("driver-binary", "asked-for-by-nobody", "for-tests", "for-docs")
+)
+POETRY_EXTRAS = """\
+[[package]]
+name = "driver"
+version = "1.0"
+optional = false
+
+[package.dependencies]
+driver-binary = {version = "1.0", optional = true, markers = "extra == \\"b\\""}
+
+[[package]]
+name = "driver-binary"
+version = "1.0"
+optional = false
+files = [{file = "driver_binary-1.0-cp312-cp312-macosx_11_0_arm64.whl", hash = "sha256:0"}]
+
+[[package]]
+name = "asked-for-by-nobody"
+version = "1.0"
+optional = true
+files = [{file = "asked_for_by_nobody-1.0-cp312-cp312-win_amd64.whl", hash = "sha256:0"}]
+
+[[package]]
+name = "elsewhere"
+version = "1.0"
+groups = ["main", "dev"]
+markers = {main = "sys_platform == 'win32'", dev = "python_version < '3'"}
+files = [{file = "elsewhere-1.0-cp312-cp312-win_amd64.whl", hash = "sha256:0"}]
+"""
+PYLOCK_GROUPS = """\
+lock-version = "1.0"
+default-groups = ["web"]
+
+""" + "\n".join(
+    f'[[packages]]\nname = "{name}"\nversion = "1.0"\nmarker = "{marker}"\n'
+    f'wheels = [{{ name = "{name}-1.0-cp312-cp312-macosx_11_0_arm64.whl" }}]\n'
+    for name, marker in (("web", "'web' in dependency_groups"), ("gpu", "'gpu' in extras"))
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (UV_EXTRAS, ["driver-binary", "for-tests"]),
+        (POETRY_EXTRAS, ["driver-binary"]),
+        (PYLOCK_GROUPS, ["web"]),
+    ],
+    ids=["uv", "poetry", "pylock"],
+)
+def test_extras_and_groups_count_where_something_asks_for_them(text: str, names: list[str]) -> None:
+    assert [one.name for one in lacking(text, TARGET, ENVIRONMENT)] == names
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wrong"),
+    [
+        ("uv.lock", 'requires-python = ">=3.13"\n' + UV, 1),
+        ("uv.lock", 'requires-python = ">=3.12.1, <3.13"\n', 0),
+        ("pylock.api.toml", 'requires-python = "==3.11.*"\npackages = []\n', 1),
+        ("poetry.lock", '[metadata]\npython-versions = "^3.13"\n', 1),
+        ("poetry.lock", '[metadata]\npython-versions = ">=3.10,<4.0"\n', 0),
+        ("poetry.lock", '[metadata]\npython-versions = "~3.12"\n', 0),
+        ("poetry.lock", '[metadata]\npython-versions = "~3.11"\n', 1),
+        ("poetry.lock", '[metadata]\npython-versions = "^3.8 || ^3.13"\n', 0),
+        ("Pipfile.lock", '{"_meta": {"requires": {"python_version": "3.11"}}}', 1),
+        ("Pipfile.lock", '{"_meta": {"requires": {"python_full_version": "3.12.4"}}}', 0),
+        ("pyproject.toml", '[project]\nname = "a"\nrequires-python = ">=3.13"\n', 1),
+        ("pyproject.toml", '[project]\nname = "a"\nrequires-python = ">=3.9"\n', 0),
+    ],
+)
+def test_a_lock_for_other_pythons_is_told_once(
+    tmp_path: Path, name: str, text: str, wrong: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_text(text)
+    words = ["doctor", str(tmp_path), "--target", "linux/x86_64/glibc2.31/cp312", "--json"]
+    assert run_command_line(words) == 0
+    document = json.loads(capsys.readouterr().out)
+    found = [(one["severity"], one["path"]) for one in document["findings"]]
+    assert [path for severity, path in found if severity != "info"] == [name] * wrong

@@ -91,6 +91,26 @@ def test_a_venv_in_the_tree_is_a_warning_of_its_own(tmp_path: Path, name: str) -
     assert (Cause.FOREIGN_FORMAT, Severity.ERROR) in {entry[:2] for entry in told(tmp_path)}
 
 
+def test_a_committed_environment_of_condas_is_one_too(tmp_path: Path) -> None:
+    put(tmp_path / "env" / "conda-meta" / "history", "")
+    put(tmp_path / "environment.yml", "name: shop\n")
+    site = tmp_path / "env" / "lib" / "python3.14" / "site-packages" / "drv"
+    name = "m.cpython-314-darwin.so"
+    site.mkdir(parents=True)
+    shutil.copy(CORPUS / "macho-arm64-macos11.so", site / name)
+    shutil.copy(CORPUS / "macho-arm64-macos11.so", tmp_path / "env" / "lib" / "libz.1.dylib")
+    findings = look(tmp_path)[1]
+    assert [(one.cause, one.severity, one.path) for one in findings] == [
+        (Cause.FOREIGN_FORMAT, Severity.ERROR, f"env/{site.relative_to(tmp_path / 'env')}/{name}"),
+        (Cause.WHEEL_TAG_MISMATCH, Severity.WARNING, "env"),
+        (Cause.FOREIGN_FORMAT, Severity.INFO, "env/lib/libz.1.dylib"),
+        (Cause.NO_MATCHING_DISTRIBUTION, Severity.INFO, "environment.yml"),
+    ]
+    assert findings[1].evidence.startswith("found an environment of conda's")
+    put(tmp_path / "requirements.txt", "idna\n")
+    assert [one.path for one in look(tmp_path)[1]][-1] == "env/lib/libz.1.dylib"
+
+
 def test_native_modules_among_the_sources_are_worth_knowing(tmp_path: Path) -> None:
     package = tmp_path / "shop"
     package.mkdir()
@@ -171,6 +191,72 @@ def test_a_python_that_the_service_does_not_have(
     assert repr(text) in finding.evidence
 
 
+@pytest.mark.parametrize(
+    ("content", "severity", "words"),
+    [
+        (b"\xef\xbb\xbf3.13.4\n", Severity.ERROR, "byte order mark"),
+        ("\ufeff3.13.4\r\n".encode("utf-16-le"), Severity.ERROR, "UTF-16, as PowerShell"),
+        (b"3.13.4\r\n\r\n# pyenv's\r\n", None, ""),
+        (b"3.13.4\n3.12.1\n3.13.4\n", Severity.WARNING, "2 versions"),
+        (b"3.13.4 3.12.1\n", Severity.WARNING, "2 versions"),
+        (b"pypy3.10-7.3.17\n", Severity.ERROR, "not CPython"),
+        (b"miniconda3-3.12-24.9\n", Severity.ERROR, "conda's"),
+        (b"shop-3.12\n", Severity.ERROR, "one of pyenv's environments"),
+        (b"system\n", Severity.ERROR, "the Python of one machine"),
+        (b"3.13.0t\n", Severity.ERROR, "without a GIL"),
+        (b"3.15.0rc1\n", Severity.ERROR, "no release"),
+        (b"3.14-dev\n", Severity.ERROR, "no release"),
+        (b">=3.12\n", Severity.ERROR, "a range"),
+        (b'"3.13.4"\n', Severity.ERROR, "in quotes"),
+        (b"# 3.13.4\n\n", None, ""),
+        (b"", None, ""),
+    ],
+)
+def test_a_python_version_file_is_read_whatever_wrote_it(
+    tmp_path: Path, content: bytes, severity: Severity | None, words: str
+) -> None:
+    (tmp_path / ".python-version").write_bytes(content)
+    found = look(tmp_path)[1]
+    assert [one.severity for one in found] == ([severity] if severity else [])
+    assert not found or words in found[0].evidence
+
+
+@pytest.mark.parametrize(("written", "number"), [("3.10", "3.1"), ("0x3", "3"), ("3.20", "3.2")])
+def test_a_blueprints_version_without_quotes_may_be_a_number(
+    tmp_path: Path, written: str, number: str
+) -> None:
+    put(tmp_path / "pyproject.toml", CONFIGURATION)
+    put(tmp_path / "render.yaml", BLUEPRINT.format(version=written))
+    (finding,) = look(tmp_path)[1]
+    assert (finding.severity, finding.path) == (Severity.ERROR, "render.yaml")
+    assert number in finding.evidence
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_a_whole_version_is_one_with_quotes_or_without(tmp_path: Path, quote: str) -> None:
+    put(tmp_path / "pyproject.toml", CONFIGURATION)
+    put(tmp_path / "render.yaml", BLUEPRINT.format(version=f"{quote}3.13.4{quote}"))
+    assert look(tmp_path)[1] == []
+    assert str(look(tmp_path)[0].python) == "cp313"
+
+
+@pytest.mark.parametrize(
+    ("beside", "severity"), [("3.12.1", Severity.INFO), ("3.13.4", Severity.WARNING)]
+)
+def test_runtime_txt_is_another_services_file(
+    tmp_path: Path, beside: str, severity: Severity
+) -> None:
+    put(tmp_path / "runtime.txt", "python-3.12.1\n")
+    put(tmp_path / ".python-version", f"{beside}\n")
+    target, findings = look(tmp_path)
+    assert [(one.severity, one.path) for one in findings] == [(severity, "runtime.txt")]
+    assert str(target.python) == f"cp{beside.replace('.', '')[:3]}"
+    (tmp_path / ".python-version").unlink()
+    assert str(look(tmp_path)[0].python) == "cp314"  # Render's own: it does not read the file
+    assert told(tmp_path) == [(Cause.ABI_MISMATCH, Severity.WARNING, "runtime.txt")]
+    assert str(look(tmp_path, "linux/x86_64")[0].python) == "cp312"
+
+
 def test_a_python_too_old_for_the_build_command_is_an_error(tmp_path: Path) -> None:
     put(tmp_path / "pyproject.toml", CONFIGURATION + 'python = "3.10.2"\n')
     assert told(tmp_path) == [(Cause.ABI_MISMATCH, Severity.ERROR, "pyproject.toml")]
@@ -211,3 +297,28 @@ def test_other_targets_are_not_deployed_by_a_push(tmp_path: Path) -> None:
     put(tmp_path / ".python-version", "2.7.18\n")
     put(tmp_path / "locks" / "darwin-arm64-cp314.txt", "")
     assert told(tmp_path, "lambda") == []
+
+
+def packed(archive: Path, *names: str) -> Path:
+    with zipfile.ZipFile(archive, "w") as package:
+        for name in names:
+            package.writestr(f"{name}/drv-1.0.dist-info/METADATA", "Name: drv\n")
+            package.write(CORPUS / "elf-x86_64-glibc2.17.so", f"{name}/drv.abi3.so".lstrip("/"))
+    return archive
+
+
+def test_a_layer_for_another_python_is_not_looked_into(tmp_path: Path) -> None:
+    site = "python/lib/python3.12/site-packages"
+    layer = packed(tmp_path / "layer.zip", site, "python")
+    assert told(layer, "lambda/cp312") == []
+    error = (Cause.ABI_MISMATCH, Severity.ERROR, "python/lib/python3.12")
+    assert told(layer, "lambda/cp313") == [error]
+    assert told(layer, "linux/x86_64/cp313") == []
+    shutil.unpack_archive(layer, tmp_path / "unpacked")
+    assert told(tmp_path / "unpacked", "lambda/cp313") == [error]
+
+
+def test_a_zip_of_a_folder_hides_its_packages(tmp_path: Path) -> None:
+    wrapped = packed(tmp_path / "function.zip", "package")
+    assert told(wrapped, "lambda") == [(Cause.ABI_MISMATCH, Severity.WARNING, "package")]
+    assert told(packed(tmp_path / "both.zip", "package", "python"), "lambda") == []
