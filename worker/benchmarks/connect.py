@@ -8,11 +8,10 @@ bulk statements for the batches.
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
-from servers.kafka import MAVEN_SECONDS, KafkaVersion
-from servers.programs import Program, ServerError, free_port, need
+from servers.kafka import KafkaVersion, fetched
+from servers.programs import Program, free_port, need
 
 DEBEZIUM = "3.3.1.Final"
 RECORDS = 3_000
@@ -75,23 +74,7 @@ def libraries(folder: Path) -> Path:
     cache = os.environ.get("KAFKA_TEST_CACHE")
     home = Path(cache) / "connect" if cache else folder / "connect"
     found = home / f"debezium-{DEBEZIUM}-kafka-{KafkaVersion.KRAFT}"
-    if found.exists():
-        return found
-    home.mkdir(parents=True, exist_ok=True)
-    (home / "pom.xml").write_text(_POM)
-    half = home / f"half.{os.getpid()}"
-    done = subprocess.run(
-        (need("mvn"), "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={half}"),
-        cwd=home,
-        capture_output=True,
-        text=True,
-        timeout=MAVEN_SECONDS,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise ServerError(f"mvn could not get Kafka Connect:\n{done.stdout[-2000:]}")
-    half.rename(found)
-    return found
+    return found if found.exists() else fetched(found, _POM, what="Kafka Connect")
 
 
 def connect(

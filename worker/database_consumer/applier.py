@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from database_consumer.health import Change, DatabaseHealth
 from database_consumer.intake import Intake, Work
-from database_consumer.logs import Tally, logger
+from database_consumer.logs import Repeats, Tally, logger
 from database_consumer.metrics import Metrics
 from database_consumer.pacing import Pace
 from database_consumer.sources.base import Partition
@@ -79,6 +79,7 @@ class Applier(threading.Thread):
         self._stopping = threading.Event()
         self._retry_at = 0.0
         self._processed = Tally()
+        self._repeats = Repeats()
         self.pace = pace
         self.counted = Counted()
 
@@ -124,6 +125,7 @@ class Applier(threading.Thread):
                 if not self._may_try(work):
                     break
                 continue
+            self._repeats.forget()
             self._hooks.announce(self._health.succeeded(self._clock(), by_batch=True))
             self._count(work, result, time.monotonic() - started)
             return
@@ -137,7 +139,9 @@ class Applier(threading.Thread):
             reason = str(error)
         else:
             reason = f"{type(error).__name__}: {error}"
-            _log.error("batch failed for an unknown reason, tried again", exc_info=error)
+            _log.error(
+                "batch failed for an unknown reason, tried again", **self._repeats.told(error)
+            )
         self._metrics.batches.labels("unavailable").inc()
         self._hooks.announce(self._health.failed(self._clock(), reason))
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from database_consumer.health import Change, DatabaseHealth, DatabaseState
-from database_consumer.logs import logger
+from database_consumer.logs import Repeats, logger
 from database_consumer.metrics import Metrics
 from database_consumer.stores.base import Store, StoreCounts, StoreUnavailable
 
@@ -59,6 +60,7 @@ class Housekeeper(threading.Thread):
         self._stopping = threading.Event()
         self._opened = False
         self._due: dict[str, float] = {}
+        self._repeats: defaultdict[str, Repeats] = defaultdict(Repeats)
         self.counts: StoreCounts | None = None
 
     def stop(self) -> None:
@@ -101,10 +103,11 @@ class Housekeeper(threading.Thread):
     def _do(self, name: str, duty: Callable[[], None]) -> None:
         try:
             duty()
+            self._repeats[name].forget()
         except StoreUnavailable as error:
             self._announce(self._health.failed(self._clock(), str(error)))
         except Exception as error:  # noqa: BLE001 -- one duty that fails must not end the others
-            _log.exception("duty failed", duty=name)
+            _log.error("duty failed", duty=name, **self._repeats[name].told(error))
             if duty == self._check_database:
                 self._announce(self._health.failed(self._clock(), f"{error}"))
 

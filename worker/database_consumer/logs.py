@@ -126,6 +126,35 @@ class Tally:
         return due
 
 
+class Repeats:
+    """Tells a failure that comes again and again: in full once, then in a line with its count."""
+
+    def __init__(self) -> None:
+        self._place: tuple[object, ...] = ()
+        self._times = 0
+
+    def told(self, error: BaseException) -> dict[str, Any]:
+        """What its line carries: the traceback, or the reason and how often it came in a row.
+
+        A failure is the same one when it has the same type and comes from the same line; its text
+        may hold ids and times.
+        """
+        frame = error.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        code = frame.tb_frame.f_code if frame is not None else None
+        place = (type(error), code, frame.tb_lineno if frame is not None else 0)
+        self._times = self._times + 1 if place == self._place else 1
+        self._place = place
+        if self._times == 1:
+            return {"exc_info": error}
+        return {"why": f"{type(error).__name__}: {error}", "times": self._times}
+
+    def forget(self) -> None:
+        """It went well: the next failure is told in full again."""
+        self._place = ()
+
+
 def _before() -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,

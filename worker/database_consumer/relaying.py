@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from database_consumer.health import DatabaseHealth
-from database_consumer.logs import logger
+from database_consumer.logs import Repeats, logger
 from database_consumer.stores.base import Store, StoreUnavailable
 
 IDLE_SECONDS = 1.0
@@ -35,6 +35,7 @@ class RelayThread(threading.Thread):
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._check_wanted = threading.Event()
+        self._repeats = Repeats()
 
     def wake(self) -> None:
         """Something was committed."""
@@ -74,7 +75,8 @@ class RelayThread(threading.Thread):
                 self._check()
             while self._step(self._store) > 0 and (last or not self._stopping.is_set()):
                 pass
+            self._repeats.forget()
         except StoreUnavailable as error:
             _log.debug("relay waits for the database", why=str(error))
-        except Exception:  # noqa: BLE001 -- the outbox is the retry, whatever went wrong
-            _log.exception("relay failed, tried again", relay=self.name)
+        except Exception as error:  # noqa: BLE001 -- the outbox is the retry, whatever went wrong
+            _log.error("relay failed, tried again", relay=self.name, **self._repeats.told(error))

@@ -285,7 +285,7 @@ def load_settings(
 def _lines_of(path: Path | None) -> dict[str, object]:
     """The settings in a `.env` file that the environment does not have.
 
-    Read by python-dotenv, which pydantic-settings brings, but with every value as it is written:
+    Read by python-dotenv, but with every value as it is written:
     there ``${NAME}`` would be put in for another variable, and a password may hold just that.
     """
     if path is None or not path.is_file():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +15,7 @@ import pytest
 import redis
 from confluent_kafka import Consumer, Producer
 from servers.kafka import KafkaVersion, kafka_server
+from servers.programs import wait_until
 from servers.proxy import Cut, Proxy, proxy_to
 from servers.redis import redis_server
 
@@ -140,3 +144,27 @@ def _publish(address: str, value: bytes) -> None:
     producer = Producer({"bootstrap.servers": address})
     producer.produce("t", value)
     assert producer.flush(30) == 0
+
+
+def test_a_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from servers.programs import Program\n"
+        "child = Program(['sleep', '600'], log=Path('log')); child.start()\n"
+        "print(child.pid, flush=True); time.sleep(600)"
+    )
+    words = (sys.executable, "-c", script)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, env=environment) as owner:
+        assert owner.stdout is not None
+        server = int(owner.stdout.readline())
+        os.kill(server, 0)
+        owner.kill()
+    wait_until(lambda: not alive(server), timeout=30, what="the server ended")
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

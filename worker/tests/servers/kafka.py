@@ -7,10 +7,12 @@ into a cache folder (`KAFKA_TEST_CACHE`, else the user's cache). One broker, id 
 from __future__ import annotations
 
 import base64
+import fcntl
 import os
 import secrets
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,27 +87,37 @@ def kafka_libraries(version: KafkaVersion) -> Path:
     libraries = folder / "libs"
     if libraries.exists():
         return libraries
-    maven = need("mvn")
-    folder.mkdir(parents=True, exist_ok=True)
     group, artifact, log_version = _LOGGING[version]
-    (folder / "pom.xml").write_text(
-        _POM.format(
-            version=version, log_group=group, log_artifact=artifact, log_version=log_version
-        )
+    pom = _POM.format(
+        version=version, log_group=group, log_artifact=artifact, log_version=log_version
     )
-    half = folder / f"libs.{os.getpid()}"
-    done = subprocess.run(
-        (maven, "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={half}"),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=MAVEN_SECONDS,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise ServerError(f"mvn could not get Kafka {version}:\n{done.stdout[-2000:]}")
-    if not libraries.exists():
-        half.rename(libraries)
+    return fetched(libraries, pom, what=f"Kafka {version}")
+
+
+def fetched(libraries: Path, pom: str, *, what: str) -> Path:
+    """The jars of a pom in ``libraries``, whole or not there at all.
+
+    Runs that want them at the same time wait for the first one's.
+    """
+    maven = need("mvn")
+    libraries.parent.mkdir(parents=True, exist_ok=True)
+    with libraries.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if libraries.exists():
+            return libraries
+        with tempfile.TemporaryDirectory(dir=libraries.parent, prefix="half-") as half:
+            (Path(half) / "pom.xml").write_text(pom)
+            done = subprocess.run(
+                (maven, "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=jars"),
+                cwd=half,
+                capture_output=True,
+                text=True,
+                timeout=MAVEN_SECONDS,
+                check=False,
+            )
+            if done.returncode != 0:
+                raise ServerError(f"mvn could not get {what}:\n{done.stdout[-2000:]}")
+            (Path(half) / "jars").rename(libraries)
     return libraries
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pymysql
 
+from .orphans import ends_with_us
+
 READY_SECONDS = 60.0
 PASSWORD = "not-a-secret"  # noqa: S105
 
@@ -85,6 +87,7 @@ class MariaDb:
         ]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(words, stdout=log, stderr=log)
+        ends_with_us(self.process.pid, self.folder)
         self._wait()
 
     def _wait(self) -> None:

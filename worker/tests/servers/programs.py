@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from .orphans import ends_with_us
+
 
 class ServerError(Exception):
     """A server did not start; the tail of its log is in the message."""
@@ -90,6 +92,7 @@ class Program:
                 env=self._environment,
                 user=self._user,
             )
+        ends_with_us(self._child.pid)
 
     def ready(self, probe: Callable[[], bool], *, timeout: float) -> None:
         """Waits for ``probe``; a process that ends meanwhile is an error with its log's tail."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from database_consumer.logs import SecretGate, Tally, configure_logs, logger
+from database_consumer.logs import Repeats, SecretGate, Tally, configure_logs, logger
 from database_consumer.settings import load_settings
 from database_consumer.urls import MASK
 
@@ -122,3 +122,27 @@ def test_a_tally_lets_one_line_through_for_many_events() -> None:
     assert tally.add(0, now=10.9) == 0
     assert tally.add(0, now=11.0) == 8
     assert tally.add(0, now=99.0) == 0
+
+
+def failure(text: str) -> Exception:
+    try:
+        if text.isalpha():
+            int(text)
+        text.encode("no encoding")
+    except (ValueError, LookupError) as error:
+        return error
+    raise AssertionError
+
+
+def test_a_failure_that_comes_again_is_told_in_full_once_then_counted() -> None:
+    repeats = Repeats()
+    first = failure("a")
+    assert repeats.told(first) == {"exc_info": first}
+    second = failure("b")
+    assert repeats.told(second) == {"why": f"ValueError: {second}", "times": 2}
+    assert repeats.told(failure("c"))["times"] == 3
+    another = failure("1")
+    assert repeats.told(another) == {"exc_info": another}
+    repeats.forget()
+    again = failure("2")
+    assert repeats.told(again) == {"exc_info": again}
