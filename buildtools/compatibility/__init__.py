@@ -5,6 +5,7 @@ from buildtools.compatibility.baselines import (
     baseline_libraries,
     is_baseline,
 )
+from buildtools.compatibility.interface import takes_any_release
 from buildtools.compatibility.judgements import Judgement, Resolved, ResolvedLibrary
 from buildtools.compatibility.libraries import judge_libraries
 from buildtools.compatibility.modules import judge, module_entries
@@ -22,4 +23,5 @@ __all__ = [
     "judge_libraries",
     "libc_family",
     "module_entries",
+    "takes_any_release",
 ]

@@ -12,6 +12,7 @@ from buildtools.binaries import (
     ModuleKind,
     ModuleName,
 )
+from buildtools.compatibility.interface import judge_interface
 from buildtools.compatibility.judgements import Judgement
 from buildtools.compatibility.pythons import judge_python, judge_suffix
 from buildtools.compatibility.runtimes import (
@@ -60,6 +61,8 @@ def judge(
     A file for another platform is an error when it is a module, but only ``info`` when it cannot be
     one: a plain library's name, or symbols that were read and hold no ``PyInit_…``. Packages do
     carry such files for other platforms on purpose, and what really needs them says so itself.
+    Where symbols were read, a module that every release of CPython takes is held against what the
+    target's release exports.
     """
     if binary.format is not _FORMATS[target.os]:
         return (_foreign_format(binary, name, target),)
@@ -83,6 +86,8 @@ def judge(
         found = (*judge_python(facts, name, target), *found)
         if not found:
             found = judge_suffix(name, target)
+        if not found and _is_started(facts, name):
+            found = judge_interface(facts, name, target)
     return found
 
 
@@ -103,6 +108,11 @@ def _foreign_severity(binary: Binary, name: ModuleName | None) -> Severity:
         if known and not any(module_entries(name.stem) & defined for defined in known):
             return Severity.INFO
     return Severity.ERROR
+
+
+def _is_started(facts: BinaryFacts, name: ModuleName) -> bool:
+    """Whether an import can start the file; a library that others load misses nothing by itself."""
+    return facts.defined is not None and not module_entries(name.stem).isdisjoint(facts.defined)
 
 
 def module_entries(stem: str) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from buildtools.binaries import Binary, BinaryFacts, BinaryFormat, BinaryInvalid, ModuleKind
@@ -14,6 +14,7 @@ from buildtools.compatibility import (
     judge,
     judge_libraries,
     module_entries,
+    takes_any_release,
 )
 from buildtools.doctor.context import Context
 from buildtools.doctor.facts import why_unopened
@@ -94,7 +95,7 @@ class ModuleJudge:
             return judgements
         wants_symbols = self._wants_symbols(module, facts, resolved)
         judgements += self._libraries(module, resolved, target, symbols=wants_symbols)
-        if not judgements and not wants_symbols:
+        if not judgements and not wants_symbols and not takes_any_release(module.name):
             self._healthy.add(healthy)
         return judgements
 
@@ -129,19 +130,26 @@ class ModuleJudge:
             else ()
         )
         judgements = judge(binary, module.name, target, resolved=known)
+        if not judgements and takes_any_release(module.name):
+            judgements = self._with_own_symbols(module, binary, target, known)
         if not judgements or module.name is None:
             return judgements
         if module.name.suffix == ".so" and any(one.cause in _NOT_HERE for one in judgements):
             # Its symbols tell whether it is an extension at all, or data for ctypes.
-            with_symbols = self._of.facts.with_symbols(self._files, module.path)
-            if with_symbols is not None:
-                told = Binary(format=binary.format, slices=(with_symbols,))
-                judgements = judge(told, module.name, target, resolved=known)
+            judgements = self._with_own_symbols(module, binary, target, known)
         if any(one.severity is Severity.ERROR for one in judgements):
             eased = self._beside(module, target)
             if eased is not None:
                 return tuple(replace(one, severity=eased) for one in judgements)
         return judgements
+
+    def _with_own_symbols(
+        self, module: NativeFile, binary: Binary, target: Target, known: Collection[str]
+    ) -> tuple[Judgement, ...]:
+        facts = self._of.facts.with_symbols(self._files, module.path)
+        if facts is not None:
+            binary = Binary(format=binary.format, slices=(facts,))
+        return judge(binary, module.name, target, resolved=known)
 
     def _beside(self, module: NativeFile, target: Target) -> Severity | None:
         """How bad a file is that does not load when its import finds something else beside it.

@@ -20,7 +20,13 @@ from buildtools.binaries import (
     module_name,
     read_binary,
 )
-from buildtools.compatibility import Judgement, is_baseline, judge, module_entries
+from buildtools.compatibility import (
+    Judgement,
+    is_baseline,
+    judge,
+    module_entries,
+    takes_any_release,
+)
 from buildtools.findings import Cause, Finding, Severity
 from buildtools.recipes import Recipe
 from buildtools.targets import (
@@ -101,9 +107,10 @@ def _native(path: str, content: bytes) -> _Native | BinaryInvalid | None:
     name = module_name(filename)
     if name is None and not content.startswith((b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba")):
         return None
-    plain = name is not None and name.suffix == ".so"  # a module, or only a library or plugin
+    # Of these the symbols tell whether it is a module at all, and of which releases of Python.
+    asked = takes_any_release(name)
     try:
-        return _Native(path=path, name=name, binary=read_binary(BytesIO(content), symbols=plain))
+        return _Native(path=path, name=name, binary=read_binary(BytesIO(content), symbols=asked))
     except BinaryInvalid as error:
         return error if name is not None else None
 
