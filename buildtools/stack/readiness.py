@@ -100,8 +100,8 @@ class _StackKafka:
         config: dict[str, str | int] = {
             "bootstrap.servers": brokers(settings),
             "log_level": 0,
-            "reconnect.backoff.ms": 50,
-            "reconnect.backoff.max.ms": 250,
+            "reconnect.backoff.ms": 20,
+            "reconnect.backoff.max.ms": 100,
         }
         self._settings = settings
         self._topics = tuple(topics)
@@ -133,11 +133,13 @@ class _StackKafka:
         answer = self._broker.look()
         if answer is not READY:
             return answer
+        self._whole.call()
         try:
             settle_topics(brokers(self._settings), self._topics, create=self._create)
         except StackError as error:
             return Answer(outcome=Outcome.NOT_YET, why=error.why, cause=error.cause)
         self._settled = True
+        self._whole.call()
         return None
 
     def close(self) -> None:

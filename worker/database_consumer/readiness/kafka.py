@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from database_consumer.readiness.answers import ASK_SECONDS, READY, Answer, Outcome
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError
-    from confluent_kafka.admin import AdminClient
+    from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 
+_FIRST_SECONDS = 0.1
+"""How long the coordinator is waited for at first: see :meth:`KafkaProbe._coordinator`."""
 _SETTINGS = "check KAFKA_SECURITY_PROTOCOL and the KAFKA_SASL_ and KAFKA_SSL_ settings"
 
 
@@ -40,8 +42,20 @@ class KafkaProbe:
         self._group = group
         self._brokers = brokers
         self._refused = ""
+        self._in_sync: dict[str, int] = {}
+        self._patience = _FIRST_SECONDS
         self._admin: AdminClient | None = None
         self._consumer: Consumer | None = None
+
+    def call(self) -> None:
+        """Ask for the group's coordinator, and leave the answer to a later look.
+
+        The first one who asks has the broker make the topic that coordinators keep their offsets
+        in, which takes it up to a second: time in which the rest can be looked at.
+        """
+        if self._group is not None:
+            self._dismiss()
+            self._member(self._group)
 
     def look(self) -> Answer:
         """See :class:`Probe`."""
@@ -52,8 +66,9 @@ class KafkaProbe:
         except KafkaException as error:
             return Answer(outcome=Outcome.WRONG, why=_words(error), mend=_SETTINGS)
         try:
-            for step in (self._metadata, self._offsets, self._coordinator):
-                answer = step()
+            found = self._client().list_topics(timeout=ASK_SECONDS)
+            for step in (self._reachable, self._led, self._ends, self._coordinator):
+                answer = step(found)
                 if answer is not READY:
                     return answer
         except (KafkaException, TimeoutError) as error:
@@ -65,12 +80,9 @@ class KafkaProbe:
     def close(self) -> None:
         """See :class:`Probe`."""
         self._admin = None
-        if self._consumer is not None:
-            self._consumer.close()
-            self._consumer = None
+        self._dismiss()
 
-    def _metadata(self) -> Answer:
-        found = self._client().list_topics(timeout=ASK_SECONDS)
+    def _reachable(self, found: ClusterMetadata) -> Answer:
         if len(found.brokers) < self._brokers:
             why = f"{len(found.brokers)} of {self._brokers} brokers"
             return Answer(outcome=Outcome.NOT_YET, why=why, cause="broker-unreachable")
@@ -86,13 +98,19 @@ class KafkaProbe:
                     mend="set advertised.listeners to an address that clients can dial",
                     cause="kafka-advertised-listener",
                 )
+        return READY
+
+    def _led(self, found: ClusterMetadata) -> Answer:
+        if self._consumer is None:
+            self.call()
+        wanted = self._in_sync_wanted(name for name in self._topics if name in found.topics)
         for topic in self._topics:
-            answer = self._topic(topic, found.topics.get(topic))
+            answer = self._topic(topic, found.topics.get(topic), wanted.get(topic, 1))
             if answer is not READY:
                 return answer
         return READY
 
-    def _topic(self, name: str, found: object | None) -> Answer:
+    def _topic(self, name: str, found: object | None, wanted: int) -> Answer:
         partitions = getattr(found, "partitions", {})
         if found is None or getattr(found, "error", None) is not None or not partitions:
             return Answer(
@@ -100,7 +118,6 @@ class KafkaProbe:
                 why=f"topic {name} is not there",
                 mend=f"create topic {name}",
             )
-        wanted = self._in_sync_wanted(name)
         for number, partition in partitions.items():
             if partition.leader < 0:
                 return Answer(
@@ -116,23 +133,27 @@ class KafkaProbe:
                 )
         return READY
 
-    def _in_sync_wanted(self, topic: str) -> int:
+    def _in_sync_wanted(self, topics: Iterable[str]) -> Mapping[str, int]:
+        """Each topic's ``min.insync.replicas``, asked for once."""
         from confluent_kafka.admin import ConfigResource, ResourceType
 
-        resource = ConfigResource(ResourceType.TOPIC, topic)
-        answers = self._client().describe_configs([resource], request_timeout=ASK_SECONDS)
-        found = answers[resource].result(ASK_SECONDS + 1)
-        return int(found["min.insync.replicas"].value)
+        new = [
+            ConfigResource(ResourceType.TOPIC, name) for name in topics if name not in self._in_sync
+        ]
+        answers = self._client().describe_configs(new, request_timeout=ASK_SECONDS) if new else {}
+        for resource, answer in answers.items():
+            settings = answer.result(ASK_SECONDS + 1)
+            self._in_sync[resource.name] = int(settings["min.insync.replicas"].value)
+        return self._in_sync
 
-    def _offsets(self) -> Answer:
+    def _ends(self, found: ClusterMetadata) -> Answer:
         from confluent_kafka import TopicPartition
         from confluent_kafka.admin import OffsetSpec
 
-        found = self._client().list_topics(timeout=ASK_SECONDS).topics
         wanted = {
             TopicPartition(topic, number): OffsetSpec.latest()  # type: ignore[no-untyped-call]
             for topic in self._topics
-            for number in found[topic].partitions
+            for number in found.topics[topic].partitions
         }
         for future in (
             self._client().list_offsets(wanted, request_timeout=ASK_SECONDS).values()
@@ -142,11 +163,13 @@ class KafkaProbe:
             future.result(ASK_SECONDS + 1)
         return READY
 
-    def _coordinator(self) -> Answer:
+    def _coordinator(self, _found: ClusterMetadata) -> Answer:
         """FindCoordinator and OffsetFetch, by a consumer that joins nothing.
 
         The admin client's call for it ends the process where the coordinator has just moved or
         still loads: librdkafka takes that client for a member (confluent-kafka-javascript#374).
+        A consumer that found no coordinator asks again after a second, a new one at once: so the
+        one is dismissed for the other, and each is given twice the time of the one before.
         """
         from confluent_kafka import KafkaException, TopicPartition
 
@@ -154,12 +177,14 @@ class KafkaProbe:
             return READY
         asked = [TopicPartition(self._topics[0], 0)]
         try:
-            found = self._member(self._group).committed(asked, timeout=ASK_SECONDS)
+            found = self._member(self._group).committed(asked, timeout=self._patience)
             why = "".join(str(one.error) for one in found if one.error is not None)
         except (KafkaException, TimeoutError) as error:
             why = _words(error)
         if not why:
             return READY
+        self._dismiss()
+        self._patience = min(2 * self._patience, ASK_SECONDS)
         return self._refusal() or Answer(
             outcome=Outcome.NOT_YET,
             why=f"the coordinator of group {self._group}: {why}",
@@ -178,6 +203,11 @@ class KafkaProbe:
             }
             self._consumer = Consumer(self._config | own)
         return self._consumer
+
+    def _dismiss(self) -> None:
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
 
     def _client(self) -> AdminClient:
         from confluent_kafka.admin import AdminClient
