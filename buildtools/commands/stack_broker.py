@@ -12,13 +12,14 @@ from buildtools.stack.broker_id import (
     SESSION_SECONDS,
     Registration,
     delete_registration,
+    lives,
     registration,
     wait_out,
 )
 from buildtools.stack.settings import Settings
 from buildtools.stack.states import Engine
 from buildtools.stack.trouble import StackError
-from buildtools.stack.zookeeper import ZooKeeperError
+from buildtools.stack.zookeeper import ZooKeeperError, connected
 
 
 def broker_id(
@@ -26,14 +27,12 @@ def broker_id(
 ) -> ExitCode:
     """0 when nobody or the running broker holds the id, 1 when a dead one's session does."""
     try:
-        found = registration(settings.zookeeper_port)
-        stale = found is not None and not engine.broker_lives()
-        if stale and (args.wait or args.delete):
-            found = wait_out(
-                lambda: registration(settings.zookeeper_port),
-                tell=lambda one: screen.event("kafka", "waiting", f"session 0x{one.owner:x}"),
-            )
-            stale = found is not None and not engine.broker_lives()
+        first = found = registration(settings.zookeeper_port)
+        stale = found is not None and not _lives(settings, engine, found)
+        if first is not None and stale and (args.wait or args.delete):
+            _wait_out(settings, first, screen)
+            found = registration(settings.zookeeper_port)
+            stale = found is not None and not _lives(settings, engine, found)
     except ZooKeeperError as error:
         raise CannotLookError(
             "ZooKeeper does not answer",
@@ -42,22 +41,41 @@ def broker_id(
             next_step="buildtools stack status (KRaft has no ZooKeeper, and no such node)",
         ) from error
     deleted = False
-    if args.delete and found is not None:
-        _delete(settings, engine, found)
+    if args.delete and found is not None and first is not None:
+        _delete(settings, first, stale=stale)
         deleted = True
     _show(settings, found, screen, stale=stale, deleted=deleted)
     return ExitCode.NO if stale and not deleted else ExitCode.OK
 
 
-def _delete(settings: Settings, engine: Engine, found: Registration) -> None:
-    if engine.broker_lives():
+def _wait_out(settings: Settings, seen: Registration, screen: Screen) -> None:
+    """Until the session that was seen has expired, whoever registers after it, or time is up."""
+
+    def look() -> Registration | None:
+        now = registration(settings.zookeeper_port)
+        return now if now is not None and now.owner == seen.owner else None
+
+    wait_out(look, tell=lambda one: screen.event("kafka", "waiting", f"session 0x{one.owner:x}"))
+
+
+def _lives(settings: Settings, engine: Engine, found: Registration) -> bool:
+    return lives(
+        found,
+        process=engine.broker_lives,
+        session=lambda owner: connected(settings.zookeeper_port, owner),
+    )
+
+
+def _delete(settings: Settings, seen: Registration, *, stale: bool) -> None:
+    """Delete what was waited out; a registration that came after it is none of that."""
+    if not stale:
         raise StackError(
             f"{PATH} is not deleted",
             cause=Cause.ZOOKEEPER_NODE_EXISTS,
             why="the broker that holds it is alive",
             next_step="nothing is wrong; buildtools stack status",
         )
-    delete_registration(settings.zookeeper_port, found)
+    delete_registration(settings.zookeeper_port, seen)
 
 
 def _show(

@@ -90,6 +90,28 @@ def wait_out(
         sleep(pause)
 
 
+def lives(
+    seen: Registration,
+    *,
+    process: Callable[[], bool],
+    session: Callable[[int], bool | None],
+    looks: int = 2,
+    pause: float = 1.0,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Whether the broker of a registration lives: its process is there, or its session connected.
+
+    A broker is dead by more than one look alone: one that answers late, or that is just connecting
+    anew, is alive. What could not be asked is raised as the question raised it.
+    """
+    for look in range(looks):
+        if look:
+            sleep(pause)
+        if session(seen.owner) or process():
+            return True
+    return False
+
+
 def delete_registration(port: int, seen: Registration) -> None:
     """Delete the node that was seen: version and owner are read again right before.
 

@@ -6,6 +6,7 @@ Whether a client can work is :mod:`buildtools.stack.readiness`'s question.
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Callable
 
 from buildtools.stack.settings import Settings
@@ -13,6 +14,8 @@ from buildtools.stack.trouble import StackError
 
 LOCAL = "127.0.0.1"
 _SECONDS = 2.0
+_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)
+"""Kafka's ApiVersions, version 0, of a client without a name: the first request of every one."""
 
 
 def health(service: str, settings: Settings) -> str:
@@ -65,7 +68,11 @@ def _zookeeper(settings: Settings) -> str:
 
 
 def _kafka(settings: Settings) -> str:
-    return "" if listens(settings.inside_port) else f"nothing listens at {settings.inside_port} yet"
+    # Docker's proxy accepts before the broker lives, so that an open port says nothing.
+    with socket.create_connection((LOCAL, settings.kafka_port), timeout=_SECONDS) as link:
+        link.sendall(_VERSIONS)
+        answer = link.recv(8)
+    return "" if answer[4:8] == _VERSIONS[8:12] else "the broker does not answer yet"
 
 
 def _redis(settings: Settings) -> str:

@@ -171,22 +171,30 @@ def _mysql(service: Service, settings: Settings, machine: Machine) -> tuple[str,
     user = ("--user=root",) if os.geteuid() == 0 else ()
     if not (data / "mysql").is_dir():
         machine.tell("mysql", "making its data folder")
-        install = find_program("mariadb-install-db", machine.environ)
-        words = (install, "--no-defaults", f"--datadir={data}", "--skip-test-db", *user)
-        login = f"--auth-root-socket-user={getpass.getuser()}"
-        done = run(
-            (*words, "--auth-root-authentication-method=socket", login),
-            timeout=_FORMAT_SECONDS,
-            env=clean_environment(),
-        )
-        if not done.ok:
-            shutil.rmtree(data, ignore_errors=True)
-            data.mkdir(mode=0o700)
-            raise StackError("MariaDB's data folder could not be made", why=done.tail(8))
+        _make_mysql_data(data, user, machine)
     accounts = _written(settings, "mysql.sql", properties.mysql_accounts(settings))
     text = properties.mysql_configuration(settings, data, accounts)
     file = _written(settings, "my.cnf", text)
     return (find_program("mariadbd", machine.environ), f"--defaults-file={file}", *user)
+
+
+def _make_mysql_data(data: Path, user: tuple[str, ...], machine: Machine) -> None:
+    """Made aside and put in place whole: half a folder would be taken for a whole one later."""
+    half = data.with_name(f"{data.name}.new")
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir(mode=0o700)
+    install = find_program("mariadb-install-db", machine.environ)
+    words = (install, "--no-defaults", f"--datadir={half}", "--skip-test-db", *user)
+    login = f"--auth-root-socket-user={getpass.getuser()}"
+    done = run(
+        (*words, "--auth-root-authentication-method=socket", login),
+        timeout=_FORMAT_SECONDS,
+        env=clean_environment(),
+    )
+    if not done.ok:
+        shutil.rmtree(half, ignore_errors=True)
+        raise StackError("MariaDB's data folder could not be made", why=done.tail(8))
+    half.replace(data)
 
 
 def _redis(service: Service, settings: Settings, machine: Machine) -> tuple[str, ...]:

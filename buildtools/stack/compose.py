@@ -27,10 +27,18 @@ _PULL_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """What compose makes of a file: each service's image, each volume's whole name by its key."""
+    """What compose makes of a file: each service's image, each volume's whole name by its key.
+
+    ``plain`` are the volumes with nothing but a name, by service: key and whole name.
+    """
 
     images: Mapping[str, str]
     volumes: Mapping[str, str]
+    plain: Mapping[str, Mapping[str, str]]
+
+
+def _plain(mount: Mapping[str, str], volumes: Mapping[str, Mapping[str, object]]) -> bool:
+    return mount["type"] == "volume" and set(volumes.get(mount.get("source", ""), ())) == {"name"}
 
 
 def find_compose(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -78,12 +86,18 @@ class Compose:
         try:
             found = json.loads(done.stdout)
             images = {name: one["image"] for name, one in found["services"].items()}
-            volumes = {name: one["name"] for name, one in found.get("volumes", {}).items()}
+            every = found.get("volumes", {})
+            volumes = {name: one["name"] for name, one in every.items()}
+            mounts = {name: one.get("volumes", ()) for name, one in found["services"].items()}
+            plain = {
+                name: {one["source"]: volumes[one["source"]] for one in own if _plain(one, every)}
+                for name, own in mounts.items()
+            }
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CannotLookError(
                 "the compose file cannot be used", where=str(self.file), why=str(error)
             ) from error
-        return Layout(images=images, volumes=volumes)
+        return Layout(images=images, volumes=volumes, plain=plain)
 
     def do(
         self,

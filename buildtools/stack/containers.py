@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +126,19 @@ def log_of(one: Container, endpoint: Endpoint, *, lines: int) -> str:
     with asking(endpoint, f"the log of {one.name} cannot be read"):
         said: bytes = one.handle.logs(tail=lines)
     return said.decode(errors="replace")
+
+
+def kill(found: Iterable[Container], endpoint: Endpoint) -> None:
+    """End containers at once, whatever they are about."""
+    import docker.errors
+
+    for one in found:
+        with asking(endpoint, f"{one.name} could not be ended"):
+            try:
+                one.handle.kill()
+            except docker.errors.APIError as error:
+                if error.status_code not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+                    raise  # those two: it is gone, or does not run
 
 
 def runs_broker(one: Container, endpoint: Endpoint) -> bool:

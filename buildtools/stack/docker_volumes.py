@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from buildtools.errors import BuildtoolsError
 from buildtools.stack.containers import PROJECT
 from buildtools.stack.docker_endpoint import Endpoint, asking
 from buildtools.stack.reset import Removable
-from buildtools.stack.settings import Settings
+from buildtools.stack.settings import Settings, env_file
 from buildtools.stack.trouble import StackError
 
 if TYPE_CHECKING:
     import docker
 
 VOLUME = "com.docker.compose.volume"
+FOLDER = "buildtools.stack.folder"
+"""The label that names the project's folder: two folders' projects may have one name."""
 _NAMELESS = re.compile(r"[0-9a-f]{64}")
 
 
@@ -26,13 +29,32 @@ def check_volumes(
 ) -> None:
     """Refuse to start on a volume that is somebody else's; compose would use it as it is."""
     for key, one in _there(client, endpoint, names):
-        if why := foreign(one, key, settings.project):
+        if why := foreign(one, key, settings):
             raise StackError(
                 f"volume {one.name} is not this stack's",
                 where=str(endpoint),
                 why=why,
                 next_step="give this project another STACK_PROJECT in .stack/.env",
             )
+
+
+def make_volumes(
+    client: docker.DockerClient, endpoint: Endpoint, settings: Settings, names: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Make those of these volumes that are not there, with compose's labels and the folder's.
+
+    Compose takes them as its own. Gives the names of those that were made.
+    """
+    there = {one.name for _, one in _there(client, endpoint, names)}
+    made = []
+    for key, name in names.items():
+        if name in there:
+            continue
+        labels = {PROJECT: settings.project, VOLUME: key, FOLDER: str(settings.root.resolve())}
+        with asking(endpoint, f"volume {name} could not be made"):
+            client.volumes.create(name, labels=labels)
+        made.append(name)
+    return tuple(made)
 
 
 def plan_volumes(
@@ -42,7 +64,7 @@ def plan_volumes(
     found, refusals = [], []
     for key, one in _there(client, endpoint, names):
         found.append(Removable(name=one.name, where=f"volume {one.name}"))
-        if why := foreign(one, key, settings.project):
+        if why := foreign(one, key, settings):
             refusals.append(f"volume {one.name}: {why}")
         with asking(endpoint, "the containers cannot be listed"):
             users = client.containers.list(all=True, filters={"volume": one.name})
@@ -65,7 +87,7 @@ def remove_volumes(
     for planned in wanted:
         with asking(endpoint, f"volume {planned.name} cannot be looked at"):
             one = client.volumes.get(planned.name)
-        if why := foreign(one, None, settings.project):
+        if why := foreign(one, None, settings):
             raise StackError(f"volume {one.name} has changed", where=str(endpoint), why=why)
         handles.append(one)
     gone: list[str] = []
@@ -110,16 +132,30 @@ def remove_nameless(client: docker.DockerClient, endpoint: Endpoint, names: Iter
                     raise
 
 
-def foreign(one: Any, key: str | None, project: str) -> str:
-    """Why a volume is not this project's, by compose's labels; nothing when it is."""
+def foreign(one: Any, key: str | None, settings: Settings) -> str:
+    """Why a volume is not this project's, by its labels; nothing when it is."""
     labels: Mapping[str, str] = one.attrs.get("Labels") or {}
     if labels.get(PROJECT) is None:
         return f"it has no label {PROJECT}: compose did not make it"
-    if labels[PROJECT] != project:
+    if labels[PROJECT] != settings.project:
         return f"it is labelled as a volume of project {labels[PROJECT]}"
     if key is not None and labels.get(VOLUME) != key:
         return f"it is labelled as volume {labels.get(VOLUME)}"
+    folder = labels.get(FOLDER, "")
+    if folder and Path(folder) != settings.root.resolve() and _has_stack(Path(folder)):
+        return f"it belongs to the stack in {folder}"
     return ""
+
+
+def _has_stack(folder: Path) -> bool:
+    """Whether a stack is there; one that is gone was moved here, with its name and its data."""
+    try:
+        env_file(folder).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        pass  # another user's, which cannot be looked at
+    return True
 
 
 def _there(

@@ -24,6 +24,7 @@ from buildtools.stack.containers import (
     Container,
     containers,
     foreign_folder,
+    kill,
     log_of,
     mode_of,
     read_file,
@@ -37,15 +38,17 @@ from buildtools.stack.docker_endpoint import (
     find_endpoint,
     refuse_remote,
 )
+from buildtools.stack.docker_start import Start
 from buildtools.stack.docker_volumes import (
     check_volumes,
+    make_volumes,
     nameless_volumes,
     plan_volumes,
     remove_nameless,
     remove_volumes,
 )
 from buildtools.stack.memory import remember, remembered_mode
-from buildtools.stack.reset import Plan, check_confirmed, environment_refusals
+from buildtools.stack.reset import Plan, Removable, check_confirmed, environment_refusals
 from buildtools.stack.services import Service, services
 from buildtools.stack.settings import Mode, Settings
 from buildtools.stack.states import EngineName, State
@@ -58,7 +61,6 @@ if TYPE_CHECKING:
 
 META = "/var/lib/kafka/data/meta.properties"
 """Where the broker keeps its cluster's id, in its container; the mount is in the compose file."""
-_PAUSE = 0.2
 _TAIL_LINES = 12
 
 
@@ -110,15 +112,18 @@ class DockerEngine:
         self._check_space()
         remember(self._settings, mode, EngineName.DOCKER)
         self._pull(compose, layout.images, missing, machine)
-        start = _Start(
+        start = Start(
             self, compose, machine.tell, missing=missing, deadline=time.monotonic() + timeout
         )
+        new: dict[str, tuple[str, ...]] = {}
         try:
+            for one in missing:
+                own = layout.plain.get(one.name, {})
+                new[one.name] = make_volumes(self._docker(), self.endpoint, self._settings, own)
             start.carry_out(wanted)
         except BaseException:
-            self._clear(compose, missing)
-            if not self._containers():
-                self._remove_network(compose)
+            half = {name: made for name, made in new.items() if name not in start.healthy}
+            self._take_back(compose, missing, half)
             raise
 
     def down(self, mode: Mode, named: Sequence[Service], tell: Callable[[str, str], None]) -> None:
@@ -306,82 +311,24 @@ class DockerEngine:
         )
         remove_nameless(self._docker(), self.endpoint, nameless)
 
+    def _take_back(
+        self, compose: Compose, started: Sequence[Service], half: Mapping[str, tuple[str, ...]]
+    ) -> None:
+        """End what a start began, with the volumes that it made for those that never were healthy.
+
+        An image that finds half of its data takes it for the whole: MySQL's would never make its
+        accounts. What goes is not waited for.
+        """
+        found = self._containers()
+        kill([one for name, one in found.items() if half.get(name)], self.endpoint)
+        self._clear(compose, started)
+        new = [Removable(name=name, where=name) for made in half.values() for name in made]
+        remove_volumes(self._docker(), self.endpoint, self._settings, new)
+        if not self._containers():
+            self._remove_network(compose)
+
     def _remove_network(self, compose: Compose) -> None:
         compose.do("down", what="the stack's network could not be removed")
-
-
-class _Start:
-    """One start: services whose needs are healthy are started together, then watched."""
-
-    def __init__(
-        self,
-        engine: DockerEngine,
-        compose: Compose,
-        tell: Callable[[str, str], None],
-        *,
-        missing: Sequence[Service],
-        deadline: float,
-    ) -> None:
-        self._engine = engine
-        self._compose = compose
-        self._tell = tell
-        self._missing = {one.name for one in missing}
-        self._deadline = deadline
-        self._started: set[str] = set()
-        self._healthy: set[str] = set()
-
-    def carry_out(self, wanted: Sequence[Service]) -> None:
-        left = list(wanted)
-        while left:
-            self._start([one for one in left if self._may_start(one)])
-            for one in tuple(left):
-                under_way = one.name in self._started or one.name not in self._missing
-                if under_way and self._is_healthy(one):
-                    left.remove(one)
-                    self._healthy.add(one.name)
-            if left:
-                time.sleep(_PAUSE)
-
-    def _may_start(self, service: Service) -> bool:
-        fresh = service.name in self._missing and service.name not in self._started
-        return fresh and set(service.after) <= self._healthy
-
-    def _start(self, now: Sequence[Service]) -> None:
-        if not now:
-            return
-        names = [one.name for one in now]
-        for one in now:
-            self._tell(one.name, "starting")
-        options = ("--no-recreate", "--pull", "never")
-        if "kafka" in names and self._compose.mode is Mode.ZOOKEEPER:
-            self._compose.do("create", *options, "kafka", what="kafka's container was not made")
-            for one in now:
-                made = self._engine.container(one)
-                if one.name == "kafka" and made is not None:
-                    self._engine.check_cluster(made)
-        words = ("up", "--detach", "--no-deps", "--no-build", *options, *names)
-        self._compose.do(*words, what=f"{', '.join(names)} could not be started")
-        self._started.update(names)
-
-    def _is_healthy(self, service: Service) -> bool:
-        """Whether it is; raises when it never will be."""
-        one = self._engine.container(service)
-        if one is None:
-            raise self._engine.failure(service, f"{service.name}'s container is gone", one)
-        again = one.restarts and service.name in self._started
-        if one.status in {"exited", "dead", "restarting"} or again:
-            why = f"{service.name} ended with exit code {one.code}"
-            raise self._engine.failure(service, why, one)
-        if one.healthy:
-            self._tell(service.name, "healthy")
-            return True
-        if service.name == "kafka" and (waits := self._engine.waiting_for(one)):
-            self._tell("kafka", waits)
-        # "unhealthy" is no end: on a busy machine a broker needs longer than its check is patient.
-        if time.monotonic() > self._deadline:
-            why = f"{service.name} does not become healthy"
-            raise self._engine.failure(service, why, one)
-        return False
 
 
 def _runs(found: Mapping[str, Container], service: Service) -> bool:

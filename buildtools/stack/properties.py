@@ -34,7 +34,7 @@ appender.out.layout.pattern=[%d] %p %m (%c)%n
 
 
 def zookeeper_properties(settings: Settings, data: Path) -> str:
-    """ZooKeeper: snapshots and transaction logs apart, auto-purge, ``srvr``, ``ruok``, ``dump``."""
+    """ZooKeeper: snapshots and transaction logs apart, auto-purge, four words to ask with."""
     return _lines(
         {
             "dataDir": str(data / "snapshots"),
@@ -46,7 +46,7 @@ def zookeeper_properties(settings: Settings, data: Path) -> str:
             "maxSessionTimeout": "40000",
             "maxClientCnxns": "0",
             "admin.enableServer": "false",
-            "4lw.commands.whitelist": "srvr,ruok,dump",
+            "4lw.commands.whitelist": "srvr,ruok,dump,cons",
             "autopurge.purgeInterval": "24",
             "autopurge.snapRetainCount": "3",
         }

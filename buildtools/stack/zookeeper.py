@@ -140,6 +140,26 @@ class ZooKeeper:
             self._socket = None
 
 
+def connected(
+    port: int, session: int, *, host: str = "127.0.0.1", timeout: float = 5.0
+) -> bool | None:
+    """Whether a client is connected by this session now, by ``cons``; None when it does not tell.
+
+    It does not tell where the word is not on its whitelist. Raises :class:`ZooKeeperError`.
+    """
+    whole = b""
+    try:
+        with socket.create_connection((host, port), timeout) as link:
+            link.sendall(b"cons")
+            while piece := link.recv(65536):
+                whole += piece
+    except OSError as error:
+        raise ZooKeeperError(f"{host}:{port}: {error}") from error
+    if b"(queued=" not in whole:  # this very question is a connection, and is listed
+        return None
+    return f"sid=0x{session & (1 << 64) - 1:x},".encode() in whole
+
+
 def _text(value: str) -> bytes:
     encoded = value.encode()
     return struct.pack(">i", len(encoded)) + encoded

@@ -32,6 +32,7 @@ class Dockerd:
     def __init__(self, root: Path, process: subprocess.Popen[bytes]) -> None:
         self.root = root
         self._process = process
+        self._clients: list[Any] = []
 
     @property
     def host(self) -> str:
@@ -44,10 +45,12 @@ class Dockerd:
         return {"DOCKER_HOST": self.host, "DOCKER_CONFIG": str(self.root / "config")}
 
     def client(self, timeout: float = 600) -> Any:
-        """The SDK's client."""
+        """The SDK's client, closed with the engine."""
         import docker
 
-        return docker.DockerClient(base_url=self.host, timeout=timeout)
+        made = docker.DockerClient(base_url=self.host, timeout=timeout)
+        self._clients.append(made)
+        return made
 
     def docker(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """The command line client."""
@@ -76,6 +79,8 @@ class Dockerd:
             for one in client.containers.list(all=True, ignore_removed=True):
                 one.remove(force=True, v=True)
         finally:
+            for one in self._clients:
+                one.close()
             self._process.send_signal(signal.SIGTERM)
             try:
                 self._process.wait(60)

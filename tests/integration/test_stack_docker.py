@@ -392,6 +392,8 @@ def test_an_interrupted_start_leaves_nothing_running(engine: Dockerd, tmp_path: 
         starting.send_signal(signal.SIGTERM)
         assert starting.wait(90) == 130
         assert not engine.client().containers.list(all=True, filters={"name": "cut-"})
+        # Half of MySQL's data would be taken for the whole, which has the application's account.
+        assert "cut_mysql-data" not in engine.volumes()
 
 
 def test_another_folders_stack_of_the_same_name_is_left_alone(
@@ -406,6 +408,14 @@ def test_another_folders_stack_of_the_same_name_is_left_alone(
             assert done.returncode == 1, words
             assert str(one.root) in done.stderr + done.stdout
         assert one.services()["redis"]["state"] == "healthy"
+        # Nor when it is down: its data is there.
+        one.ok("down")
+        before = engine.volumes()
+        for words in (("up", "redis"), ("reset", "--yes", "--project", "twice")):
+            done = twin.run(*words)
+            assert done.returncode == 1, words
+            assert f"it belongs to the stack in {one.root}" in done.stderr + done.stdout
+        assert engine.volumes() == before
 
 
 def _failures(one: Project, name: str) -> list[str]:

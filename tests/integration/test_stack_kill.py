@@ -58,6 +58,13 @@ def test_a_stale_registration_is_deleted_only_when_nobody_lives_by_it(tmp_path: 
         assert refused.returncode == 1
         assert "is alive" in refused.stderr
         assert "well" in one.ok("broker-id")
+        # A process that cannot be seen from here is alive by its session.
+        record = one.folder / "run" / "kafka.json"
+        aside = record.rename(record.with_suffix(".aside"))
+        try:
+            assert "well" in one.ok("broker-id", KAFKA_INSIDE_PORT="1")
+        finally:
+            aside.rename(record)
 
 
 def _until_gone(one: Project, pid: int) -> None:

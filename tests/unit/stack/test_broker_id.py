@@ -7,6 +7,7 @@ import pytest
 from buildtools.stack.broker_id import (
     Registration,
     cluster_conflict,
+    lives,
     registration_of,
     wait_out,
 )
@@ -63,6 +64,33 @@ def test_a_session_that_does_not_expire_is_given_back() -> None:
     )
     assert found == HELD
     assert clock.now >= 20
+
+
+@pytest.mark.parametrize(
+    ("process", "session", "alive", "slept"),
+    [
+        ([True], [None], True, 0),
+        ([False], [True], True, 0),
+        ([False, True], [None, None], True, 1),
+        ([False, False], [False, True], True, 1),
+        ([False, False], [None, None], False, 1),
+        ([False, False], [False, False], False, 1),
+    ],
+)
+def test_a_broker_is_dead_by_two_looks_at_its_process_and_its_session(
+    process: list[bool], session: list[bool | None], *, alive: bool, slept: int
+) -> None:
+    clock = Clock()
+    asked: list[int] = []
+
+    def connected(owner: int) -> bool | None:
+        asked.append(owner)
+        return session.pop(0)
+
+    found = lives(HELD, process=lambda: process.pop(0), session=connected, sleep=clock.sleep)
+    assert found is alive
+    assert set(asked) == {HELD.owner}
+    assert clock.now == slept
 
 
 @pytest.mark.parametrize(

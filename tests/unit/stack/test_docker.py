@@ -11,7 +11,7 @@ from buildtools.errors import UsageError
 from buildtools.stack.compose import FILES
 from buildtools.stack.containers import Container, foreign_folder, mode_of, state_of
 from buildtools.stack.docker_endpoint import Endpoint, refuse_remote
-from buildtools.stack.docker_volumes import foreign
+from buildtools.stack.docker_volumes import FOLDER, foreign
 from buildtools.stack.engines import choose
 from buildtools.stack.memory import remember, remembered_engine, remembered_mode
 from buildtools.stack.reset import environment_refusals, is_local
@@ -123,11 +123,27 @@ class Volume:
     ],
 )
 def test_a_volume_is_the_projects_by_its_labels_alone(
-    labels: dict[str, str] | None, said: str
+    tmp_path: Path, labels: dict[str, str] | None, said: str
 ) -> None:
-    why = foreign(Volume(attrs={"Labels": labels}), "kafka-data", "shop")
+    why = foreign(Volume(attrs={"Labels": labels}), "kafka-data", settings(tmp_path))
     assert said in why
     assert bool(why) is bool(said)
+
+
+def test_a_volume_is_its_folders_while_that_has_a_stack(tmp_path: Path) -> None:
+    for name in ("mine", "other"):
+        (tmp_path / name).mkdir()
+    mine, other = settings(tmp_path / "mine"), tmp_path / "other"
+    labels = {
+        "com.docker.compose.project": "shop",
+        "com.docker.compose.volume": "kafka-data",
+        FOLDER: str(other),
+    }
+    volume = Volume(attrs={"Labels": labels})
+    assert foreign(volume, "kafka-data", mine) == ""  # moved here from there
+    theirs = settings(other)
+    assert foreign(volume, "kafka-data", mine) == f"it belongs to the stack in {other}"
+    assert foreign(volume, "kafka-data", theirs) == ""
 
 
 def test_the_mode_is_that_of_the_brokers_compose_file() -> None:
