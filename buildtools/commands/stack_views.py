@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from database_consumer.readiness import Answer, Report
 
     from buildtools.stack.topics_admin import Topics
+
+_WIDTH = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +57,21 @@ def describe_states(
             str(state.service.port),
             str(state.pid or "-"),
             str(state.restarts),
-            state.why,
         )
         for state in found
     ]
     title = f"{settings.project}: {mode} mode, {choice.name} engine"
-    screen.table(("service", "state", "port", "pid", "restarts", "why"), rows, title=title)
+    screen.table(("service", "state", "port", "pid", "restarts"), rows, title=title)
+    for state in found:
+        _say(screen, f"{state.service.name}: ", state.why)
+
+
+def _say(screen: Screen, head: str, text: str) -> None:
+    """A sentence below a table, in lines that a terminal of 80 columns shows whole."""
+    for line in textwrap.wrap(
+        text, _WIDTH, initial_indent=head, subsequent_indent="  ", break_long_words=False
+    ):
+        screen.line(line)
 
 
 def engine_keys(choice: Choice | None) -> dict[str, object]:
@@ -94,13 +106,13 @@ def show_report(
         screen.line(f"ready after {report.seconds:.1f} s: {', '.join(report.last)}")
     else:
         screen.table(
-            ("service", "state", "cause", "why", "mend"),
-            [
-                (name, str(answer.outcome), answer.cause, answer.why, answer.mend)
-                for name, answer in report.last.items()
-            ],
+            ("service", "state", "cause"),
+            [(name, str(one.outcome), one.cause) for name, one in report.last.items()],
             title=f"not ready after {report.seconds:.1f} s",
         )
+        for name, answer in report.missing.items():
+            _say(screen, f"{name}: ", answer.why)
+            _say(screen, "  next: ", answer.mend)
     if report.ready:
         return ExitCode.OK
     screen.log("timeline:")

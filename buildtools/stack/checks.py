@@ -84,8 +84,6 @@ def _redis(settings: Settings) -> str:
 def _mysql(settings: Settings) -> str:
     from buildtools.stack.mysql import ping
 
-    if not listens(settings.db_port):
-        return f"nothing listens at {settings.db_port} yet"
     try:
         ping(settings)
     except Exception as error:  # noqa: BLE001 - the driver has a dozen; none may end the start

@@ -24,6 +24,7 @@ OF_THE_PLACE = {
     "zookeeper.connect",
     "log.dirs",
     "heap.opts",
+    "jvm.performance.opts",
 }
 
 

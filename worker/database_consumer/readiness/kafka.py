@@ -180,7 +180,7 @@ class KafkaProbe:
             found = self._member(self._group).committed(asked, timeout=self._patience)
             why = "".join(str(one.error) for one in found if one.error is not None)
         except (KafkaException, TimeoutError) as error:
-            why = _words(error)
+            why = "no answer yet" if _is_late(error) else _words(error)
         if not why:
             return READY
         self._dismiss()
@@ -243,6 +243,13 @@ def _cannot_dial(host: str, port: int) -> str:
             return ""
     except OSError as error:
         return str(error)
+
+
+def _is_late(error: BaseException) -> bool:
+    from confluent_kafka import KafkaError
+
+    code = getattr(error.args[0] if error.args else None, "code", lambda: None)
+    return isinstance(error, TimeoutError) or code() == KafkaError._TIMED_OUT  # noqa: SLF001 -- the client's name
 
 
 def _words(error: BaseException) -> str:

@@ -44,8 +44,8 @@ class DatabaseProbe:
             code = _code(error)
             if code in _WRONG_DATABASE:
                 mend = _WRONG_DATABASE[code]
-                return Answer(outcome=Outcome.WRONG, why=str(error), mend=mend)
-            return Answer(outcome=Outcome.NOT_YET, why=str(error), cause="mysql-not-ready")
+                return Answer(outcome=Outcome.WRONG, why=_said(error), mend=mend)
+            return Answer(outcome=Outcome.NOT_YET, why=_said(error), cause="mysql-not-ready")
         return READY
 
     def close(self) -> None:
@@ -94,6 +94,14 @@ class RedisProbe:
 
     def close(self) -> None:
         """See :class:`Probe`."""
+
+
+def _said(error: BaseException) -> str:
+    """A driver's ``(number, "text")`` as a sentence; other errors as they are."""
+    match error.args:
+        case (int(number), str(text)):
+            return f"{text} ({number})"
+    return str(error)
 
 
 def _code(error: BaseException | None) -> int | None:

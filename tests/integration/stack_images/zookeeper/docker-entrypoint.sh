@@ -13,5 +13,5 @@ set -eu
     [ -z "${ZOO_4LW_COMMANDS_WHITELIST:-}" ] || echo "4lw.commands.whitelist=$ZOO_4LW_COMMANDS_WHITELIST"
     for entry in ${ZOO_CFG_EXTRA:-}; do echo "$entry"; done
 } > /tmp/zoo.cfg
-exec java -Xms64m -Xmx256m -cp '/opt/kafka/libs/*:/opt/kafka/config' \
+exec java "-Xmx${ZK_SERVER_HEAP:-1000}m" ${SERVER_JVMFLAGS:-} -cp '/opt/kafka/libs/*:/opt/kafka/config' \
     org.apache.zookeeper.server.quorum.QuorumPeerMain /tmp/zoo.cfg
