@@ -14,22 +14,45 @@ from buildtools.stack.trouble import StackError
 
 LOCAL = "127.0.0.1"
 _SECONDS = 2.0
+_REFUSALS = {1044, 1045, 1049, 1698}
+"""MySQL's numbers for an account, a password or a database that is not to be had."""
 _VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)
 """Kafka's ApiVersions, version 0, of a client without a name: the first request of every one."""
 
 
+class _RefusedError(Exception):
+    """It serves, and does not take this stack's account."""
+
+
 def health(service: str, settings: Settings) -> str:
     """Why a service is not healthy; nothing when it is."""
+    try:
+        return _check(service, settings)
+    except (OSError, _RefusedError) as error:
+        return str(error)
+
+
+def serves(service: str, settings: Settings) -> str:
+    """Why a service does not serve yet; nothing when it does, be it to refuse a password.
+
+    For the start's order: that refusal is final, and no longer a matter of time.
+    """
+    try:
+        return _check(service, settings)
+    except OSError as error:
+        return str(error)
+    except _RefusedError:
+        return ""
+
+
+def _check(service: str, settings: Settings) -> str:
     checks: dict[str, Callable[[Settings], str]] = {
         "zookeeper": _zookeeper,
         "kafka": _kafka,
         "mysql": _mysql,
         "redis": _redis,
     }
-    try:
-        return checks[service](settings)
-    except OSError as error:
-        return str(error)
+    return checks[service](settings)
 
 
 def listens(port: int) -> bool:
@@ -78,7 +101,12 @@ def _kafka(settings: Settings) -> str:
 def _redis(settings: Settings) -> str:
     words = f"AUTH {settings.redis_password}\r\nPING\r\nQUIT\r\n".encode()
     answer = _exchange(settings.redis_port, words)
-    return "" if b"+PONG" in answer else answer.decode(errors="replace").splitlines()[0][:120]
+    if b"+PONG" in answer:
+        return ""
+    said = answer.decode(errors="replace").splitlines()[0][:120]
+    if said.startswith(("-WRONGPASS", "-NOAUTH", "-ERR")):
+        raise _RefusedError(said)
+    return said
 
 
 def _mysql(settings: Settings) -> str:
@@ -86,8 +114,10 @@ def _mysql(settings: Settings) -> str:
 
     try:
         ping(settings)
-    except Exception as error:  # noqa: BLE001 - the driver has a dozen; none may end the start
-        return str(error)
+    except Exception as error:
+        if error.args and error.args[0] in _REFUSALS:
+            raise _RefusedError(str(error)) from error
+        return str(error)  # the driver has a dozen kinds; none may end the start
     return ""
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from buildtools.stack.checks import health
+from buildtools.stack.checks import serves
 from buildtools.stack.compose import Compose
 from buildtools.stack.containers import Container
 from buildtools.stack.services import Service
@@ -102,7 +102,7 @@ class Start:
             why = f"{service.name} ended with exit code {one.code}"
             raise self._engine.failure(service, why, one)
         # The container's own check looks every few seconds; asked from here, it is known at once.
-        if one.healthy or (one.status == "running" and not health(service.name, self._settings)):
+        if one.healthy or (one.status == "running" and not serves(service.name, self._settings)):
             self._tell(service.name, "healthy")
             return True
         if service.name == "kafka" and (waits := self._engine.waiting_for(one)):

@@ -14,7 +14,7 @@ from pathlib import Path
 from buildtools.explain import explain
 from buildtools.findings import Cause
 from buildtools.processes import Lasting, clean_environment, redact, send_signal, start_lasting
-from buildtools.stack.checks import check_port, health, listens
+from buildtools.stack.checks import check_port, health, listens, serves
 from buildtools.stack.commands import Machine, check_programs, orders
 from buildtools.stack.memory import remember, remembered_mode
 from buildtools.stack.records import Phase, Record, read_record, record_file
@@ -262,7 +262,7 @@ class _Start:
             self._machine.tell(service.name, f"waiting: {record.why}")
         said = "it is not started yet"
         if record is not None and record.alive:
-            said = health(service.name, self._settings)
+            said = serves(service.name, self._settings)
             if not said:
                 return True
         if time.monotonic() > self._deadline:

@@ -32,11 +32,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     ("service", "variable", "cause"),
     [("mysql", "DB_PASSWORD", None), ("redis", "REDIS_PASSWORD", "redis-auth")],
 )
+@pytest.mark.parametrize("action", ["wait", "up"])
 def test_a_wrong_password_fails_at_once(
-    stack: Project, service: str, variable: str, cause: str | None
+    stack: Project, action: str, service: str, variable: str, cause: str | None
 ) -> None:
     begun = time.monotonic()
-    done = stack.run("wait", service, "--json", **{variable: "not-it"})
+    done = stack.run(action, service, "--json", **{variable: "not-it"})
     assert time.monotonic() - begun < 10
     assert done.returncode == 1
     (found,) = json.loads(done.stdout)["services"]
