@@ -79,16 +79,21 @@ def _container(handle: Any) -> Container:
     )
 
 
-def state_of(service: Service, one: Container | None, waits: str) -> State:
-    """A container's state in the words of all engines; ``waits``: what its start waits for."""
+def state_of(
+    service: Service, one: Container | None, waits: str, *, answers: bool = False
+) -> State:
+    """A container's state in the words of all engines; ``waits``: what its start waits for.
+
+    ``answers``: it is well as seen from here, which is sooner than its own check has passed.
+    """
     if one is None or one.status == "created":
         return State(service=service, word="down")
     restarts, pid = one.restarts, one.pid or None
     if one.status != "running":
         why = f"{one.status}, last with exit code {one.code}"
         return State(service=service, word="exited", restarts=restarts, why=why)
-    if one.healthy:
-        word = "healthy" if one.health else "running"
+    if one.healthy or answers:
+        word = "healthy" if one.health or answers else "running"
         return State(service=service, word=word, pid=pid, restarts=restarts)
     if waits:
         why = waits.removeprefix("waiting: ")

@@ -17,7 +17,7 @@ from buildtools.explain import explain
 from buildtools.findings import Cause
 from buildtools.processes import redact
 from buildtools.stack.broker_id import cluster_conflict, cluster_id
-from buildtools.stack.checks import check_port
+from buildtools.stack.checks import check_port, health
 from buildtools.stack.commands import Machine
 from buildtools.stack.compose import Compose, find_compose
 from buildtools.stack.containers import (
@@ -141,16 +141,16 @@ class DockerEngine:
             self._remove_network(compose)
 
     def states(self, mode: Mode, *, look: bool = True) -> tuple[State, ...]:
-        """How each container stands; its health is the engine's own word."""
-        del look
+        """How each container stands, by its own health check or, sooner, asked from here."""
         found = self._containers()
         every = []
         for service in services(self._settings, mode):
             one = found.get(service.name)
-            waits = (
-                self.waiting_for(one) if mode is Mode.ZOOKEEPER and service.name == "kafka" else ""
-            )
-            every.append(state_of(service, one, waits))
+            broker = mode is Mode.ZOOKEEPER and service.name == "kafka"
+            waits = self.waiting_for(one) if broker else ""
+            runs = one is not None and one.status == "running" and not one.healthy and not waits
+            answers = look and runs and not health(service.name, self._settings)
+            every.append(state_of(service, one, waits, answers=answers))
         return tuple(every)
 
     def log_tail(self, service: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from buildtools.stack.broker_id import delete_registration, registration
 from tests.integration.docker_engine import Dockerd, dockerd
 from tests.integration.docker_images import VARIABLES, make_images
 from tests.integration.stack_project import (
@@ -213,6 +214,12 @@ def test_with_the_originals_settings_the_same_broker_ends_with_node_exists(
         again.start()
         assert again.wait(timeout=120)["StatusCode"] != 0
         assert "NodeExists" in again.logs(since=since).decode(errors="replace")
+        # The stack's own would wait for that session's end; it is deleted as `broker-id` does.
+        port = stack.ports["ZOOKEEPER_PORT"]
+        held = registration(port)
+        assert held is not None
+        delete_registration(port, held)
+        assert registration(port) is None
     finally:
         _by_hand(stack, *anew)
     stack.ok("wait", "kafka")

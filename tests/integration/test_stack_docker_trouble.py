@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -97,16 +98,19 @@ def test_an_engine_that_does_not_run_is_named(tmp_path: Path, config: Path) -> N
     assert "systemctl start docker" in done.stderr
 
 
-@pytest.mark.parametrize("words", [("up", "redis"), ("status",), ("down",), ("reset",)])
-def test_an_engine_that_accepts_and_is_silent_hangs_nothing(
-    tmp_path: Path, config: Path, words: tuple[str, ...]
-) -> None:
-    with unix_server(tmp_path / "s", None) as host:
-        one = _project(tmp_path, DOCKER_CONFIG=str(config), DOCKER_HOST=host)
-        done = _fails(one, *words)
-    assert done.returncode == 3
-    assert "the Docker engine does not answer" in done.stderr
-    assert "was silent" in done.stderr
+def test_an_engine_that_accepts_and_is_silent_hangs_nothing(tmp_path: Path, config: Path) -> None:
+    """All at once, since each of them is idle until its patience ends."""
+    commands = (("up", "redis"), ("status",), ("down",), ("reset",))
+    with unix_server(tmp_path / "s", None) as host, ThreadPoolExecutor(len(commands)) as pool:
+        every = [
+            _project(tmp_path / words[0], DOCKER_CONFIG=str(config), DOCKER_HOST=host)
+            for words in commands
+        ]
+        found = pool.map(lambda one, words: _fails(one, *words), every, commands)
+        for words, done in zip(commands, found, strict=True):
+            assert done.returncode == 3, words
+            assert "the Docker engine does not answer" in done.stderr, words
+            assert "was silent" in done.stderr, words
 
 
 @pytest.mark.parametrize("api", ["1.18", "1.30"])

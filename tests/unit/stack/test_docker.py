@@ -107,6 +107,13 @@ def test_one_word_says_how_a_container_stands(
     assert (found.pid is not None) is (word in {"healthy", "running", "starting", "waiting"})
 
 
+def test_a_container_that_answers_is_healthy_before_its_own_check_has_passed(
+    tmp_path: Path,
+) -> None:
+    kafka = services(settings(tmp_path), Mode.KRAFT)[0]
+    assert state_of(kafka, container(health="starting"), "", answers=True).word == "healthy"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
     attrs: dict[str, object] = field(default_factory=dict)
