@@ -81,6 +81,12 @@ _MYSQL: dict[int, Verdict] = {
     1411: _VALUE,
     1367: _VALUE,
     1441: _VALUE,
+    1267: _VALUE,  # a key that the column's character set does not have, compared with it
+    1270: _VALUE,
+    1271: _VALUE,
+    1300: _VALUE,
+    3854: _VALUE,
+    3988: _VALUE,
     3140: _VALUE,
     3141: _VALUE,
     3156: _VALUE,

@@ -175,8 +175,28 @@ def choice(allowed: frozenset[str]) -> Convert:
     return convert
 
 
-def binary(octets: int | None) -> Convert:
-    """Base64 text to bytes."""
+def choices(allowed: frozenset[str]) -> Convert:
+    """Some of these words: an array of them, or text with commas between."""
+
+    def convert(value: Any) -> Stored:
+        words = value if type(value) is list else str(value).split(",") if value != "" else []
+        if type(value) not in {str, list} or not all(type(one) is str for one in words):
+            raise _wrong(value, "words")
+        if not allowed.issuperset(words):
+            raise ValueInvalid("out-of-range", f"has others than {', '.join(sorted(allowed))}")
+        return ",".join(words)
+
+    return convert
+
+
+def bits(length: int) -> Convert:
+    """So many bits as a whole number; one bit is also true or false."""
+    whole = integer(0, (1 << length) - 1)
+    return lambda value: whole(int(value) if type(value) is bool and length == 1 else value)
+
+
+def binary(octets: int | None, *, padded: int = 0) -> Convert:
+    """Base64 text to bytes; ``padded`` with NUL to so many, as a BINARY column does itself."""
 
     def convert(value: Any) -> Stored:
         if type(value) is not str:
@@ -187,7 +207,7 @@ def binary(octets: int | None) -> Convert:
             raise ValueInvalid("wrong-type", "is not base64") from error
         if octets is not None and len(decoded) > octets:
             raise ValueInvalid("too-long", f"has {len(decoded)} bytes of at most {octets}")
-        return decoded
+        return decoded.ljust(padded, b"\0")
 
     return convert
 

@@ -26,7 +26,12 @@ _TEXT_OCTETS = {
 """Bytes that MySQL's types hold (MySQL manual, 'Data Type Storage Requirements')."""
 
 _PLAIN_TEXT_OCTETS = 65_535
+_YEARS = (1901, 2155)
 _BITS = {mysql.TINYINT: 8, mysql.MEDIUMINT: 24}
+
+
+class ColumnUnknown(ValueError):
+    """No conversion is known for a column's type."""
 
 
 def describe(
@@ -35,14 +40,46 @@ def describe(
     """What may be written to ``table``; ``dialect`` is ``mysql``, ``sqlite`` or ``json``.
 
     ``byte_compared`` says whether the key's text columns are compared as bytes; None: SQLite's and
-    the file's are, MySQL's only when their type says so.
+    the file's are, MySQL's only when their type says so. A column of a type that nothing is known
+    of is left out where the database can do without it. Raises ValueError.
     """
-    columns = [_column(one, dialect) for one in table.columns if one.computed is None]
+    columns = []
+    for one in table.columns:
+        if one.computed is not None:
+            continue
+        try:
+            columns.append(_column(one, dialect))
+        except ColumnUnknown as error:
+            if one.primary_key or not (one.nullable or one.server_default is not None):
+                where = f"table {table.name}, column {one.name}"
+                raise ValueError(f"{where}: {error}; leave the table out") from error
     keys = list(table.primary_key.columns)
+    if dialect == "mysql":
+        _check(table)
     exact = byte_compared
     if exact is None:
         exact = all(_compared_as_bytes(one.type, dialect) for one in keys)
     return EntityTable(entity=entity, table=table, columns=columns, exact_text=exact)
+
+
+def _check(table: sa.Table) -> None:
+    """Raises ValueError for what would go wrong with every operation, or silently."""
+    for one in table.primary_key.columns:
+        if isinstance(one.type, mysql.BIT) or (
+            isinstance(one.type, sa.Float) and not isinstance(one.type, sa.Double)
+        ):
+            raise ValueError(  # noqa: TRY004 - of a table, not of an argument
+                f"table {table.name}: rows cannot be found by a key of type {one.type!r}; leave "
+                "the table out"
+            )
+    version = table.columns.get(VERSION_COLUMN)
+    if version is not None and not (
+        isinstance(version.type, sa.Integer) and _bounds(version.type)[1] >= (1 << 63) - 1
+    ):
+        raise ValueError(
+            f"table {table.name}: {VERSION_COLUMN} counts microseconds and must be a BIGINT, not "
+            f"{version.type!r}"
+        )
 
 
 def catalogue(
@@ -120,7 +157,8 @@ def _converter(  # noqa: PLR0911 - one line for each kind of column
     ):
         return coercion.boolean, "boolean", None
     if isinstance(kind, sa.Integer):
-        lowest, highest = _bounds(kind)
+        # read from SQLite every whole number is an INTEGER, and holds 64 bits
+        lowest, highest = _bounds(kind, sixty_four=dialect == "sqlite" and type(kind) is sa.INTEGER)
         quick = Annotated[int, msgspec.Meta(ge=lowest, le=highest)] if highest < 1 << 63 else None
         return coercion.integer(lowest, highest), "plain", quick
     return _other_converter(kind, dialect)
@@ -139,7 +177,7 @@ def _other_converter(  # noqa: PLR0911 - one line for each kind of column
         return coercion.day, "day", None
     if isinstance(kind, sa.Time):
         return coercion.clock, "clock", None
-    if isinstance(kind, sa.String):
+    if isinstance(kind, sa.String) and not isinstance(kind, mysql.SET):
         octets = _TEXT_OCTETS.get(type(kind))
         if octets is None and kind.length is None:
             octets = _PLAIN_TEXT_OCTETS if isinstance(kind, sa.Text) or dialect != "mysql" else None
@@ -150,13 +188,25 @@ def _other_converter(  # noqa: PLR0911 - one line for each kind of column
         return coercion.text(kind.length, octets), "plain", quick
     if isinstance(kind, sa.LargeBinary | sa.types._Binary):  # noqa: SLF001
         octets = _TEXT_OCTETS.get(type(kind), kind.length or _PLAIN_TEXT_OCTETS)
-        return coercion.binary(octets), "binary", None
-    raise ValueError(f"no conversion for columns of type {kind!r}; leave the table out")
+        padded = octets if isinstance(kind, sa.BINARY) and dialect == "mysql" else 0
+        return coercion.binary(octets, padded=padded), "binary", None
+    return _mysql_converter(kind)
 
 
-def _bounds(kind: Any) -> tuple[int, int]:
+def _mysql_converter(kind: Any) -> tuple[coercion.Convert, str, Any]:
+    """What only MySQL has."""
+    if isinstance(kind, mysql.YEAR):
+        return coercion.integer(*_YEARS), "plain", None
+    if isinstance(kind, mysql.BIT):
+        return coercion.bits(kind.length or 1), "bits", None
+    if isinstance(kind, mysql.SET):
+        return coercion.choices(frozenset(kind.values)), "plain", None
+    raise ColumnUnknown(f"no conversion for columns of type {kind!r}")
+
+
+def _bounds(kind: Any, *, sixty_four: bool = False) -> tuple[int, int]:
     bits = 32
-    if isinstance(kind, sa.BigInteger):
+    if isinstance(kind, sa.BigInteger) or sixty_four:
         bits = 64
     elif isinstance(kind, sa.SmallInteger):
         bits = 16

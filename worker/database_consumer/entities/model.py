@@ -103,8 +103,10 @@ class EntityTable:
             one.name: one for one in columns if one.name != VERSION_COLUMN
         }
         self.key: tuple[str, ...] = tuple(str(one.name) for one in table.primary_key.columns)
-        if any("?" in one for one in (table.name, *table.columns.keys())):
-            raise ValueError(f"table {table.name}: names with a question mark cannot be used")
+        if any({"?", "`"} & {*one} for one in (table.name, *table.columns.keys())):
+            raise ValueError(
+                f"table {table.name}: names with a question mark or a backtick cannot be used"
+            )
         if not self.key:
             raise ValueError(f"table {table.name} has no primary key: its rows cannot be addressed")
         self.rest: tuple[str, ...] = tuple(one for one in self.columns if one not in self.key)
@@ -135,6 +137,10 @@ class EntityTable:
     def name(self) -> str:
         """The table's name in the database."""
         return self.table.name
+
+    def named(self, field: str) -> Column | None:
+        """The column that a message means by this name."""
+        return self._fields.get(field)
 
     def values(self, data: Any) -> Row:
         """The stored values of all fields that the data names."""
@@ -245,7 +251,9 @@ class QuickRows:
             if column.quick is None:
                 converts.append((place, column.convert, column.nullable))
             field = f"c{place}"
-            names[field] = column.names[-1]
+            other = column.names[-1]
+            # a spelling that means two columns is the one that has it as its own name
+            names[field] = other if self._table.named(other) is column else column.name
             if column.default and column.name not in self._table.key:
                 fields.append((field, kind | msgspec.UnsetType, msgspec.UNSET))
             elif column.nullable:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import logging
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
+from database_consumer.entities.describing import describe
+from database_consumer.entities.model import VERSION_COLUMN
 from database_consumer.ledger import TABLE_NAMES
 from database_consumer.migrations import VERSION_TABLE
+
+_log = logging.getLogger("database_consumer.entities")
 
 
 class EntitiesInvalid(Exception):
@@ -68,14 +74,46 @@ def reflected_tables(engine: sa.Engine, names: Iterable[str] | None = None) -> d
         missing = sorted(wanted - there)
         if missing:
             raise EntitiesInvalid(f"the database has no table {', '.join(missing)}")
-        metadata.reflect(engine, only=sorted(wanted))
+        with warnings.catch_warnings():
+            # types that SQLAlchemy does not know: told below, with what comes of it
+            warnings.filterwarnings("ignore", "Did not recognize type", SAWarning)
+            metadata.reflect(engine, only=sorted(wanted))
+        _find_documents(engine, metadata)
     except SQLAlchemyError as error:
         reason = getattr(error, "orig", None) or error
         raise EntitiesInvalid(f"the tables cannot be read: {reason}") from error
     found = {name: metadata.tables[name] for name in sorted(wanted)}
     if names is None:
         found = {name: table for name, table in found.items() if table.primary_key.columns}
+    dialect = "sqlite" if engine.dialect.name == "sqlite" else "mysql"
+    for name, table in tuple(found.items()):
+        try:
+            kept = describe(table, entity=name, dialect=dialect).columns
+            for one in table.columns:
+                if one.computed is None and one.name not in {*kept, VERSION_COLUMN}:
+                    _log.warning("table %s: column %s has an unknown type", name, one.name)
+        except ValueError as error:
+            if names is not None and table.primary_key.columns:
+                raise EntitiesInvalid(str(error)) from error
+            if names is None:
+                _log.warning("%s; it is left out", error)
+                del found[name]
     return _checked(found, "the database")
+
+
+def _find_documents(engine: sa.Engine, metadata: sa.MetaData) -> None:
+    """MariaDB's JSON is a LONGTEXT with a check of its own (MariaDB documentation, 'JSON')."""
+    if not getattr(engine.dialect, "is_mariadb", False):
+        return
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql(
+            "SELECT table_name, constraint_name FROM information_schema.check_constraints "
+            "WHERE constraint_schema = DATABASE() "
+            "AND check_clause = CONCAT('json_valid(`', constraint_name, '`)')"
+        ).all()
+    for table, column in found:
+        if table in metadata.tables and column in metadata.tables[table].columns:
+            metadata.tables[table].columns[column].type = sa.JSON()
 
 
 def _checked(tables: dict[str, sa.Table], origin: str) -> dict[str, sa.Table]:

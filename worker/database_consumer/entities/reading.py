@@ -13,7 +13,7 @@ import msgspec
 from database_consumer.entities.model import Column
 
 
-def stored_form(value: Any) -> Any:
+def stored_form(value: Any) -> Any:  # noqa: PLR0911 - one line for each type of a driver
     """The value as :mod:`database_consumer.entities.coercion` would store it."""
     if isinstance(value, Decimal):
         return format(value, "f")
@@ -23,12 +23,23 @@ def stored_form(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, timedelta):  # MySQL's drivers read TIME as a duration
+        if not timedelta() <= value < timedelta(days=1):
+            return _duration(value)
         value = (datetime(1, 1, 1) + value).time()  # noqa: DTZ001 - a time of day
     if isinstance(value, time):
         return f"{value:%H:%M:%S}.{value.microsecond:06d}"
     if isinstance(value, bytearray | memoryview):
         return bytes(value)
+    if isinstance(value, set):  # mysqlclient reads a SET as one
+        return ",".join(sorted(value))
     return value
+
+
+def _duration(value: timedelta) -> str:
+    """A TIME that is no time of day, as MySQL writes it: ``-838:59:59.000000`` and up."""
+    seconds, micros = divmod(abs(value) // timedelta(microseconds=1), 1_000_000)
+    sign = "-" if value < timedelta() else ""
+    return f"{sign}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{micros:06d}"
 
 
 def plain_row(columns: Sequence[Column], row: Iterable[Any]) -> dict[str, Any]:
@@ -47,6 +58,8 @@ def _plain(form: str, value: Any) -> Any:
         return msgspec.json.decode(value) if isinstance(value, str | bytes) else value
     if form == "boolean":
         return bool(value)
+    if form == "bits":
+        return int.from_bytes(value, "big") if isinstance(value, bytes) else value
     if form == "moment":
         return str(value).replace(" ", "T") + "Z"
     if isinstance(value, bytes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -362,11 +363,22 @@ def _comparable(key: Iterable[Any]) -> tuple[Any, ...]:
     )
 
 
+_DASHED = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+"""MariaDB's type UUID reads with dashes whatever was written."""
+
+
 def _loosely(key: Key) -> tuple[Any, ...]:
-    """Without the fraction of a second that a column does not keep."""
-    return tuple(
-        one.removesuffix(".000000") if isinstance(one, str) else one for one in _comparable(key)
-    )
+    """Without the fraction of a second that a column does not keep, or the dashes of a UUID.
+
+    Only for rows that the database found equal to one of the keys that it was asked for.
+    """
+    return tuple(_bare(one) if isinstance(one, str) else one for one in _comparable(key))
+
+
+def _bare(text: str) -> str:
+    if _DASHED.match(text):
+        return text.replace("-", "")
+    return text.removesuffix(".000000")
 
 
 def _octets(value: Any) -> bool:

@@ -169,6 +169,73 @@ def test_two_spellings_of_one_key_in_a_batch_are_one_row_for_mariadb(server: Mar
     store.close()
 
 
+ODD = (
+    """CREATE TABLE `select` (`order` INT AUTO_INCREMENT PRIMARY KEY, `group` SET('x', 'y'),
+    year YEAR, flags BIT(8), flag BIT(1), document JSON, place POINT, code BINARY(4),
+    twice INT AS (year * 2) STORED, user_name VARCHAR(9), userName VARCHAR(9),
+    big BIGINT UNSIGNED)""",
+    "CREATE TABLE uuids (id UUID PRIMARY KEY, n INT)",
+    "CREATE TABLE codes (code BINARY(4) PRIMARY KEY, n INT)",
+    "CREATE TABLE narrow (id VARCHAR(20) PRIMARY KEY, n INT) CHARACTER SET utf8mb3",
+    "CREATE TABLE floats (id FLOAT PRIMARY KEY)",
+    "CREATE TABLE places (id INT PRIMARY KEY, place POINT NOT NULL)",
+    "CREATE TABLE versions (id INT PRIMARY KEY, row_version INT)",
+)
+
+
+def test_odd_tables_are_read_and_written_or_left_out(
+    server: MariaDb, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = server.database("odd").replace("mysql://", "mysql+pymysql://")
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        for one in ODD:
+            connection.exec_driver_sql(one)
+    found = reflected_tables(engine)
+    assert set(found) == {"select", "uuids", "codes", "narrow"}
+    for name, why in (("floats", "FLOAT"), ("places", "place"), ("versions", "BIGINT")):
+        assert any(name in one.getMessage() and why in one.getMessage() for one in caplog.records)
+        with pytest.raises(EntitiesInvalid, match=why):
+            reflected_tables(engine, [name])
+    store = open_mysql(url, tables=found)
+    store.open()
+    store.ensure_schema()
+    feed = Feed(store)
+    row = {
+        "order": 0,
+        "group": ["x", "y"],
+        "year": 2026,
+        "flags": 5,
+        "flag": True,
+        "document": {"a": [1]},
+        "code": "AAE=",
+        "user_name": "a",
+        "userName": "b",
+        "big": (1 << 64) - 1,
+    }
+    ident = "123E4567-e89b-12d3-a456-426614174000"
+    feed.apply(
+        operation("CREATE", row, entity="select"),
+        operation("CREATE", {"id": ident, "n": 1}, entity="uuids"),
+        operation("CREATE", {"code": "AAE=", "n": 1}, entity="codes"),
+        operation("CREATE", {"id": "a", "n": 1}, entity="narrow"),
+    )
+    feed.apply(
+        operation("UPDATE", {"order": 0, "year": 2027}, entity="select"),
+        operation("UPDATE", {"id": ident.lower(), "n": 2}, entity="uuids"),
+        operation("UPDATE", {"code": "AAE=", "n": 2}, entity="codes"),
+        operation("DELETE", {"id": "\N{GRINNING FACE}"}, entity="narrow"),
+        operation("UPDATE", {"id": "a", "n": 2}, entity="narrow"),
+    )
+    assert reasons(store) == ["wrong-type"]  # a key that the column cannot hold stops nothing
+    expected = row | {"group": "x,y", "flag": 1, "code": "AAEAAA==", "year": 2027}
+    assert list(store.rows("select")) == [expected]
+    assert [one["n"] for name in ("uuids", "codes", "narrow") for one in store.rows(name)] == [
+        2
+    ] * 3
+    store.close()
+
+
 def test_tables_that_a_module_names_are_entities(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
