@@ -244,6 +244,21 @@ LINES: tuple[tuple[str, str], ...] = (
     ("broker-unreachable", "kafka-map: server 127.0.0.1:9092 can't connected."),
     ("broker-unreachable", "kafka-node Producer error { [Error: getaddrinfo ENOTFOUND] code: 'ENOTFOUND' }"),
     ("foreign-arch", "WARNING: The requested image's platform (linux/amd64) does not match the detected host platform (linux/arm64/v8)"),
+    ("no-matching-distribution", "Package x (1.4.0) not found."),
+    ("no-matching-distribution", "  cause: Because x==1.0.0 has no usable wheels and you require x==1.0.0, we can conclude that your requirements are unsatisfiable."),
+    ("no-matching-distribution", "ERROR: No files/wheels found for compatible platforms"),
+    ("hash-mismatch", "error: In `--require-hashes` mode, all requirements must have a hash, but none were provided for: x==1.16.0"),
+    ("missing-symbol", "symbol EVP_md2, version OPENSSL_1.1.0 not defined in file libcrypto.so.1.1 with link time reference"),
+    ("corrupt-binary", "ImportError: lib\\udc9d\\udcc3.so.1: cannot open shared object file: No such file or directory"),
+    ("abi-mismatch", "Error relocating /a/b.cpython-38-x86_64-linux-gnu.so: _PyThreadState_UncheckedGet: symbol not found"),
+    ("abi-mismatch", "a.c:5:3: error: invalid use of incomplete typedef 'PyFrameObject' {aka 'struct _frame'}"),
+    ("abi-mismatch", "a.c:10:20: error: incomplete definition of type 'struct _frame'"),
+    ("abi-mismatch", "a.c:7:1: error: too few arguments to function '_PyLong_AsByteArray'"),
+    ("kafka-advertised-listener", "ERROR None of advertised listeners [PLAINTEXT://a:9092] are reachable"),
+    ("broker-unreachable", "ERROR fetching topic metadata for topics [Set(t)] from broker [ArrayBuffer(id:0,host:a,port:9092)] failed (kafka.utils.CoreUtils$)"),
+    ("sqlite-too-old", 'sqlite3.OperationalError: near "(": syntax error'),
+    ("missing-library", "ImportError: libx.so.1: sdílený objektový soubor nelze otevřít: Adresář nebo soubor neexistuje"),
+    ("foreign-arch", "/bin/sh: /a/x: Ugyldigt format på eksekverbar fil"),
 )  # fmt: skip
 
 TEXTS: tuple[tuple[str, str], ...] = (
@@ -260,6 +275,9 @@ TEXTS: tuple[tuple[str, str], ...] = (
     ("unknown", "npm WARN notsup SKIPPING OPTIONAL DEPENDENCY: Unsupported platform for fsevents@1.2.4: wanted {'os':'darwin'}\nerror TS2304: Cannot find name 'foo'."),
     ("unknown", "prebuild-install WARN install No prebuilt binaries found (target=20.0.0)\ngyp info ok\nadded 40 packages in 30s"),
     ("unknown", "npm ERR! code ERESOLVE\nnpm ERR! Could not resolve dependency:\nnpm ERR! peer react@'^17' from foo@1.0.0"),
+    ("unknown", "$ ldd /a/b.so\nError relocating /a/b.so: PyExc_ValueError: symbol not found\nError relocating /a/b.so: PyErr_Format: symbol not found"),
+    ("corrupt-binary", "a.so: invalid ELF header\n$ head a.so\nversion https://git-lfs.github.com/spec/v1\noid sha256:00"),
+    ("kafka-advertised-listener", "ERROR fetching topic metadata for topics [Set(t)] from broker [ArrayBuffer(id:0,host:a,port:9092)] failed\njava.nio.channels.UnresolvedAddressException"),
     ("index-unreachable", "pip install x\nurllib.error.URLError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"),
 )  # fmt: skip
 """Texts of several lines, whose root is another than what one line would say alone."""
@@ -328,4 +346,10 @@ NEGATIVES: tuple[str, ...] = (
     "ImportError: cannot import name 'Literal' from 'typing' (C:\\Python37\\lib\\typing.py)",
     "ImportError: cannot import name 'TypedDict' from 'typing' (/usr/lib64/python3.6/typing.py)",
     "Bind for 0.0.0.0:9092 failed: port is already allocated",
+    "NewRequestedQuotas, RemainingEDQuotas and CodeIntegrityFlags are set",
+    "child 412 was sent SIGKILL by the operator, 3 children are left",
+    "memory.oom.group=0 oom_kill_disable 0",
+    "detected musl: using the musl build",
+    "the old SQLite file was moved away",
+    "the record file was not found for artist 12",
 )
