@@ -7,9 +7,10 @@ traceback.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -28,6 +29,9 @@ _SECRET_NAMES = ("password", "passwd", "secret", "token", "authorization")
 _SHORTEST_SECRET = 3
 """A shorter secret is masked only where its name says what it is: else every line would be torn."""
 _DEPTH = 6
+_MINUTE = 60.0
+_KINDS = 200
+_NUMBERS = re.compile(r"[0-9]+")
 
 
 class SecretGate:
@@ -89,6 +93,8 @@ def configure_logs(settings: Settings, *, stream: TextIO | None = None) -> None:
     root.setLevel(_level(settings.log_level))
     for noisy in ("sqlalchemy", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    client = logging.getLogger("librdkafka")
+    client.filters = [OncePerMinute()]
     structlog.configure(
         processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -124,6 +130,34 @@ class Tally:
         self._next = moment + self._every
         due, self._count = self._count, 0
         return due
+
+
+class OncePerMinute(logging.Filter):
+    """Of lines that differ in their numbers only, one a minute, with how many were left out.
+
+    librdkafka says several times a second, for as long as a broker is away, that it is.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._seen: dict[str, tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this one is told; its text then says how many were not."""
+        text = record.getMessage()
+        kind = _NUMBERS.sub("0", text)
+        now = self._clock()
+        due, left_out = self._seen.get(kind, (now, 0))
+        if now < due:
+            self._seen[kind] = (due, left_out + 1)
+            return False
+        if len(self._seen) >= _KINDS:
+            self._seen.clear()
+        self._seen[kind] = (now + _MINUTE, 0)
+        if left_out:
+            record.msg, record.args = f"{text} ({left_out} more like it)", ()
+        return True
 
 
 class Repeats:

@@ -95,6 +95,13 @@ def _show(store: Store, _settings: Settings, options: argparse.Namespace) -> int
 
 def _replay(store: Store, settings: Settings, options: argparse.Namespace) -> int:
     ids = _ids(store, options)
+    if not options.all:
+        for one in ids:
+            letter = store.dead_letter(one)
+            if letter is None:
+                complain(f"there is no dead letter {one}")
+            elif letter.replayed_at is not None:
+                complain(f"dead letter {one} was replayed before")
     count = store.replay(ids, time.time())
     applied = dead = 0
     while True:
@@ -108,8 +115,9 @@ def _replay(store: Store, settings: Settings, options: argparse.Namespace) -> in
 
 
 def _purge(store: Store, _settings: Settings, options: argparse.Namespace) -> int:
-    say(f"purged {store.purge_dead_letters(None if options.all else options.id)}")
-    return 0
+    count = store.purge_dead_letters(None if options.all else options.id)
+    say(f"purged {count}")
+    return 0 if count or options.all else 1
 
 
 def _ids(store: Store, options: argparse.Namespace) -> Sequence[int]:

@@ -41,6 +41,11 @@ _REFUSALS = {
     KafkaError._SSL: "check KAFKA_SSL_CA and the other KAFKA_SSL_ settings",  # noqa: SLF001
 }
 
+ENDS_SECONDS = 5.0
+"""How old the ends of a paused partition may be: nothing is fetched that would tell them."""
+
+ENDS_TIMEOUT = 0.3
+
 _log = logger("kafka")
 
 
@@ -107,6 +112,8 @@ class KafkaSource:
         self._paused: set[Partition] = set()
         self._away = False
         self._next_refusal = 0.0
+        self._ends: dict[Partition, tuple[float, Lag | None]] = {}
+        self._ask_ends_at = 0.0
         self._trouble: SourceError | None = None
         self._names: dict[str, str] = {}
 
@@ -183,6 +190,7 @@ class KafkaSource:
         """See the protocol."""
         wanted = self._paused.intersection(partitions)
         self._paused -= wanted
+        self._ends.clear()
         if wanted := wanted & self._assigned:
             self._client.resume(_positions(wanted))
 
@@ -219,9 +227,11 @@ class KafkaSource:
         return value / 1000 if value >= 0 else None
 
     def lag(self, partition: Partition) -> Lag | None:
-        """From the last fetch's answer; None before the first."""
+        """From the last fetch's answer; asked for while nothing is fetched, None when unknown."""
         if self._consumer is None or partition not in self._assigned:
             return None
+        if partition in self._paused and (asked := self._asked(self._consumer, partition)):
+            return asked
         try:
             ends = self._consumer.get_watermark_offsets(
                 TopicPartition(partition.topic, partition.partition), cached=True
@@ -229,6 +239,22 @@ class KafkaSource:
         except (KafkaException, RuntimeError):
             return None
         return Lag(low=ends[0], high=ends[1]) if min(ends) >= 0 else None
+
+    def _asked(self, consumer: Consumer, partition: Partition) -> Lag | None:
+        """The broker's own answer, some seconds old; after a failure none is asked for a while."""
+        now = time.monotonic()
+        when, known = self._ends.get(partition, (0.0, None))
+        if now < max(when + ENDS_SECONDS, self._ask_ends_at) or self._away:
+            return known
+        try:
+            low, high = consumer.get_watermark_offsets(
+                TopicPartition(partition.topic, partition.partition), timeout=ENDS_TIMEOUT
+            )
+        except (KafkaException, RuntimeError, TypeError):  # TypeError: None, the time was up
+            self._ask_ends_at = now + ENDS_SECONDS
+            return known
+        self._ends[partition] = (now, Lag(low=low, high=high))
+        return self._ends[partition][1]
 
     def close(self) -> None:
         """Leave the group: the other members get the partitions at once."""

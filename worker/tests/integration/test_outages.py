@@ -90,6 +90,11 @@ def test_an_outage_costs_no_memory_no_membership_and_no_dead_letter(
             least, most = (least or held), max(most, held)
         producer.flush(60)
         assert rows(servers, "during@x.org") == 0
+        wait_until(
+            lambda: worker.ask()["consumer"]["pending"] == ident - 100_000,
+            timeout=30,
+            what="all that waits is known, though nothing is read",
+        )
         servers.to_mariadb.restore()
         back = time.monotonic()
         wait_until(lambda: rows(servers, "during@x.org") > 0, timeout=60, what="a first commit")

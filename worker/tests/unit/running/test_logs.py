@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from database_consumer.logs import Repeats, SecretGate, Tally, configure_logs, logger
+from database_consumer.logs import OncePerMinute, Repeats, SecretGate, Tally, configure_logs, logger
 from database_consumer.settings import load_settings
 from database_consumer.urls import MASK
 
@@ -146,3 +146,20 @@ def test_a_failure_that_comes_again_is_told_in_full_once_then_counted() -> None:
     repeats.forget()
     again = failure("2")
     assert repeats.told(again) == {"exc_info": again}
+
+
+def test_lines_that_differ_in_their_numbers_come_once_a_minute_with_a_count() -> None:
+    now = [0.0]
+    client = logging.getLogger("client-of-the-test")
+    client.addFilter(OncePerMinute(clock=lambda: now[0]))
+    out = io.StringIO()
+    configure_logs(load_settings(env_file=None), stream=out)
+    for number in range(30):
+        client.error("broker %s is away (after %d ms)", "b1.example", number)
+        now[0] += 3
+    client.error("another trouble")
+    assert [one["event"] for one in lines(out)] == [
+        "broker b1.example is away (after 0 ms)",
+        "broker b1.example is away (after 20 ms) (19 more like it)",
+        "another trouble",
+    ]
