@@ -17,8 +17,9 @@ from buildtools.commands.doctor_sources import (
     sources_of,
     unread,
 )
+from buildtools.commands.doctor_text import show, written
 from buildtools.configuration import load_configuration
-from buildtools.doctor import Provider, Report, examine
+from buildtools.doctor import Beside, Provider, Report, examine
 from buildtools.environment import Tree, TreeKind, scan
 from buildtools.errors import CannotLookError, ExitCode
 from buildtools.findings import Finding, Severity
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
         screen.document("doctor", _document(reports))
     else:
         for tree, report in reports:
-            _show(screen, tree, report, providers=args.imports)
+            show(screen, tree, report, providers=args.imports)
     failing = {Severity.ERROR, Severity.WARNING} if args.strict else {Severity.ERROR}
     return ExitCode.NO if any(one.severity in failing for one in findings) else ExitCode.OK
 
@@ -94,7 +95,7 @@ class _Audit:
     asked: Target | None
     written: str
     again: str
-    beside: frozenset[str]
+    beside: Beside
 
     def reports(self, source: Source, started: float) -> list[tuple[Tree, Report]]:
         """The report of a source, or those of the parts that are deployed from it."""
@@ -124,7 +125,7 @@ class _Audit:
             library_path=os.environ.get("LD_LIBRARY_PATH", ""),
             again=self.again,
             started=started,
-            beside=self.beside if tree.kind is TreeKind.WHEEL else frozenset(),
+            beside=self.beside if tree.kind is TreeKind.WHEEL else Beside(),
         )
 
 
@@ -169,26 +170,13 @@ def _document(reports: Reports) -> dict[str, object]:
     }
 
 
-def _written(text: str) -> str:
-    """Text that any output takes: names of files need not be UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _shown(text: str) -> str:
-    """Text for a terminal: a file's name must not move its cursor or colour it."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in _written(text)
-    )
-
-
 def _finding(finding: Finding, prefix: str) -> dict[str, object]:
     return {
         "cause": finding.cause,
         "severity": finding.severity,
-        "path": _written(prefix + finding.path),
-        "distribution": _written(finding.distribution),
-        "evidence": _written(finding.evidence),
+        "path": written(prefix + finding.path),
+        "distribution": written(finding.distribution),
+        "evidence": written(finding.evidence),
         "remedy": finding.remedy,
         "command": finding.command,
     }
@@ -196,48 +184,9 @@ def _finding(finding: Finding, prefix: str) -> dict[str, object]:
 
 def _provider(provider: Provider, prefix: str) -> dict[str, object]:
     return {
-        "import": _written(provider.name),
-        "path": _written(prefix + provider.path),
+        "import": written(provider.name),
+        "path": written(prefix + provider.path),
         "origin": provider.origin,
         "version": provider.version,
-        "hidden": [_written(prefix + path) for path in provider.hidden],
+        "hidden": [written(prefix + path) for path in provider.hidden],
     }
-
-
-def _show(screen: Screen, tree: Tree, report: Report, *, providers: bool) -> None:
-    for finding in report.findings:
-        if finding.severity is Severity.INFO and not providers:
-            continue
-        who = f" ({finding.distribution})" if finding.distribution else ""
-        screen.line(
-            f"{screen.verdict(finding.severity)}  {screen.emphasis(finding.cause)}  "
-            f"{_shown(finding.path + who)}"
-        )
-        screen.line(f"    {_shown(finding.evidence)}")
-        screen.line(f"    {_shown(finding.remedy)}")
-        if finding.command:
-            screen.line(f"    $ {_shown(finding.command)}")
-    if providers and report.providers:
-        rows = [
-            tuple(map(_shown, (p.name, p.path, p.origin, p.version, ", ".join(p.hidden) or "-")))
-            for p in report.providers
-        ]
-        screen.table(("import", "from", "because of", "version", "hidden"), rows)
-    screen.line(_summary(tree, report))
-
-
-def _summary(tree: Tree, report: Report) -> str:
-    counts = {
-        severity: sum(one.severity is severity for one in report.findings) for severity in Severity
-    }
-    scanned = report.scanned
-    verdict = (
-        "everything would load"
-        if not counts[Severity.ERROR] and not counts[Severity.WARNING]
-        else f"{counts[Severity.ERROR]} errors, {counts[Severity.WARNING]} warnings"
-    )
-    return (
-        f"{tree.root}: {scanned.modules} native files, {scanned.bytes / 1e6:.1f} MB, "
-        f"{scanned.seconds:.2f} s, for {report.target.spec}: {verdict}"
-        + (f", {counts[Severity.INFO]} notes" if counts[Severity.INFO] else "")
-    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from buildtools.archives import DiskFiles
-from buildtools.doctor import Report, Scanned
+from buildtools.doctor import Beside, Report, Scanned
 from buildtools.environment import Tree, TreeKind, scan
 from buildtools.errors import CannotLookError
 from buildtools.findings import Cause, Finding, Severity
@@ -67,18 +67,20 @@ def _artefacts(folder: Path) -> list[Path]:
     return archives if wheels or len(archives) == len(visible) else []
 
 
-def installed_together(sources: Iterable[Source]) -> frozenset[str]:
-    """The native files of a set of wheels: one may bring the library that another needs."""
+def installed_together(sources: Iterable[Source]) -> Beside:
+    """The wheels of a set: one may bring the library that another needs."""
     wheels = [source.path for source in sources if source.is_wheel and source.path is not None]
-    names: set[str] = set()
+    files: set[str] = set()
+    distributions: set[str] = set()
     for wheel in wheels if len(wheels) > 1 else ():
         try:
             tree = scan(wheel)
         except CannotLookError:
             continue  # told when its turn comes
-        names.update(module.filename for module in tree.modules)
+        files.update(module.filename for module in tree.modules)
+        distributions.update(one.key for one in tree.distributions)
         tree.files.close()
-    return frozenset(names)
+    return Beside(files=frozenset(files), distributions=frozenset(distributions))
 
 
 def unread(path: Path, error: CannotLookError, target: Target) -> tuple[Tree, Report]:

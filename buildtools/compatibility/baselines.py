@@ -6,6 +6,7 @@ publishes them; for macOS, the folders that belong to the system and live in dyl
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from buildtools.targets import LibCFamily, OperatingSystem, Target
@@ -45,6 +46,29 @@ DESKTOP_LIBRARIES = frozenset(
 )
 """Promised by every manylinux policy, and yet absent from slim images and servers: the policy was
 written for desktops. They are no part of :func:`baseline_libraries`."""
+
+_OF_A_DISPLAY = re.compile(
+    r"lib(xcb|X[a-z0-9]+|xkb|xkbcommon|GL|GLU|GLX|GLESv2|EGL|OpenGL|OSMesa|vulkan|wayland-\w+|drm|gbm|va|"
+    r"fontconfig|freetype|cairo|pango\w*|atk|atspi|gtk|gdk\w*|dbus|asound|pulse|jack|cups|gst\w*|"
+    r"speechd|cuda|nvidia-\w+)([-.]|$)"
+)
+"""Display, sound, printing and the graphics card's own driver: a server may do without them."""
+
+_EVERYWHERE = frozenset({"libzstd.so.1", "liblzma.so.5", "libcrypt.so.1"})
+"""In no policy of manylinux, and yet what every larger distribution's package manager needs."""
+
+
+def may_stand_there(name: str, target: Target) -> bool:
+    """Whether a Linux may have the library though its target does not promise it.
+
+    Never where the target's libraries are named in the configuration: then they are known.
+    """
+    if target.libraries is not None or target.os is OperatingSystem.DARWIN:
+        return False
+    if target.libc is not None and target.libc.family is LibCFamily.MUSL:
+        return name in DESKTOP_LIBRARIES
+    return name in DESKTOP_LIBRARIES or name in _EVERYWHERE or _OF_A_DISPLAY.match(name) is not None
+
 
 _LOADERS = {
     "x86_64": "ld-linux-x86-64.so.2",

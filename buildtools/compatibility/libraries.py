@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from buildtools.binaries import BinaryFacts, BinaryFormat
-from buildtools.compatibility.baselines import DESKTOP_LIBRARIES
+from buildtools.compatibility.baselines import may_stand_there
 from buildtools.compatibility.judgements import Judgement, Resolved, ResolvedLibrary
 from buildtools.compatibility.runtimes import PRIVATE
 from buildtools.findings import Cause, Severity
@@ -39,7 +39,7 @@ def judge_libraries(needs: Resolved, target: Target) -> tuple[Judgement, ...]:
 
 
 def _missing(name: str, wanted_by: str, target: Target) -> Judgement:
-    unsure = name in DESKTOP_LIBRARIES and target.libraries is None
+    unsure = may_stand_there(name, target)
     return Judgement(
         cause=Cause.MISSING_LIBRARY,
         severity=Severity.WARNING if unsure else Severity.ERROR,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from buildtools.doctor.context import Beside
 from buildtools.doctor.examine import examine
 from buildtools.doctor.report import Provider, Report, Scanned
 
-__all__ = ["Provider", "Report", "Scanned", "examine"]
+__all__ = ["Beside", "Provider", "Report", "Scanned", "examine"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from buildtools.archives import Files
 from buildtools.doctor.drivers import recipe_of, site_prefix
@@ -14,6 +14,21 @@ from buildtools.host import Interpreter
 from buildtools.loader import Loader
 from buildtools.recipes import Recipe
 from buildtools.targets import PythonAbi, Target, extension_suffixes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What is installed together with a tree: the other wheels of a set.
+
+    ``files`` are the names of their native files, ``distributions`` their own, normalised.
+    """
+
+    files: frozenset[str] = frozenset()
+    distributions: frozenset[str] = frozenset()
+
+
+ALONE = Beside()
+"""Nothing is."""
 
 
 class Context:
@@ -31,7 +46,7 @@ class Context:
         host: Interpreter | None,
         library_path: str,
         again: str,
-        beside: frozenset[str],
+        beside: Beside,
     ) -> None:
         self.tree = tree
         self.target = target

@@ -82,7 +82,8 @@ def native_part_findings(
     if not lacking:
         return []
     nothing_there = all(not there for _, there in lacking)
-    if nothing_there and recipe.pure is PureKind.OPTIONAL:
+    # mariadb 2 is published as a pure wheel: what was published so works so.
+    if nothing_there and (recipe.pure is PureKind.OPTIONAL or driver.distribution.pure_tags):
         return [_pure_fallback(driver, lacking[0][0], shown, command)]
     return [_missing(driver, module, there, shown, command) for module, there in lacking]
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from buildtools.doctor.context import Context
+from buildtools.doctor.context import ALONE, Beside, Context
 from buildtools.doctor.driverchecks import DriverChecks
 from buildtools.doctor.modules import ModuleJudge
 from buildtools.doctor.provenance import (
@@ -44,16 +44,16 @@ def examine(
     library_path: str = "",
     again: str = "",
     started: float | None = None,
-    beside: frozenset[str] = frozenset(),
+    beside: Beside = ALONE,
 ) -> Report:
     """Judge a tree for a target.
 
     ``host`` is an interpreter of this machine (by default the tree's own): when it is of the
     target's platform, this machine's libraries count, with ``library_path``
     (``LD_LIBRARY_PATH``); else only what is in the tree and what the target is known to have.
-    ``beside`` are the names of native files that are installed with this tree: those of the other
-    wheels of a set. ``again`` is put behind the commands of findings, such as ``--python PATH``.
-    ``started`` is a ``time.perf_counter()`` from which the seconds are counted. Raises
+    ``beside`` is what is installed with this tree: the other wheels of a set. ``again`` is put
+    behind the commands of findings, such as ``--python PATH``. ``started`` is a
+    ``time.perf_counter()`` from which the seconds are counted. Raises
     :class:`buildtools.errors.CannotLookError` for an archive that turns out damaged.
     """
     started = time.perf_counter() if started is None else started
@@ -150,9 +150,10 @@ def _distributions(context: Context, known: Iterable[Finding]) -> list[Finding]:
     broken = {one.distribution for one in known if one.severity is Severity.ERROR}
     judged = {place.path: place for place in context.tree.places if place.judged}
     findings: list[Finding] = []
+    wheel = context.tree.kind is TreeKind.WHEEL
     for distribution in context.tree.distributions:
         place = judged.get(distribution.site)
-        if place is None or not distribution.natives:
+        if place is None or not (distribution.natives or wheel):
             continue
         shown = context.site_prefix(distribution.site)
         found = record_findings(distribution, context.tree.files, shown)
@@ -161,6 +162,7 @@ def _distributions(context: Context, known: Iterable[Finding]) -> list[Finding]:
             context.target_of(place.python),
             shown,
             broken=distribution.name in broken,
+            installed=not wheel,
         )
         if tag is not None:
             found.append(tag)

@@ -17,6 +17,7 @@ from buildtools.compatibility import (
     takes_any_release,
 )
 from buildtools.doctor.context import Context
+from buildtools.doctor.easing import Easing
 from buildtools.doctor.facts import why_unopened
 from buildtools.doctor.systems import MOST_EFFORT
 from buildtools.environment import NativeFile, PlaceKind, TreeKind
@@ -46,7 +47,10 @@ class ModuleJudge:
         self._siblings = context.tree.by_folder()
         self._baseline = baseline_libraries(context.target) | (context.target.libraries or set())
         self._healthy: set[tuple[object, ...]] = set()
-        self._filenames = {module.filename for module in context.tree.modules} | context.beside
+        self._easing = Easing(context)
+        self._filenames = {
+            module.filename for module in context.tree.modules
+        } | context.beside.files
 
     def findings(self, module: NativeFile) -> list[Finding]:
         """What is wrong with a file; its path goes among the errors when it would not load."""
@@ -141,6 +145,7 @@ class ModuleJudge:
             eased = self._beside(module, target)
             if eased is not None:
                 return tuple(replace(one, severity=eased) for one in judgements)
+            judgements = self._easing.own(module, judgements, target, mere=self._is_mere)
         return judgements
 
     def _with_own_symbols(
@@ -249,6 +254,17 @@ class ModuleJudge:
             return False
         return not module_entries(module.name.stem) & facts.defined
 
+    def _told_below(self, module: NativeFile, judgement: Judgement, resolved: Resolved) -> bool:
+        """Whether a library in the tree lacks something, and so says it itself.
+
+        A module tells of all that its import would stop at; of libraries each tells of its own.
+        """
+        wanting = judgement.evidence.partition(" needs ")[0]
+        if wanting == module.filename or not self._is_mere(module):
+            return False
+        paths = {one.path.rpartition("/")[2]: one.path for one in resolved.libraries if one.path}
+        return wanting in paths and self._bundled(paths[wanting])
+
     def _eased(
         self, module: NativeFile, judgements: Iterable[Judgement], resolved: Resolved
     ) -> list[Judgement]:
@@ -263,8 +279,15 @@ class ModuleJudge:
         eased: list[Judgement] = []
         for judgement in judgements:
             severity = judgement.severity
+            if judgement.cause is Cause.MISSING_LIBRARY and self._told_below(
+                module, judgement, resolved
+            ):
+                continue
             if judgement.cause is Cause.MISSING_LIBRARY and severity is Severity.ERROR:
                 mere = self._is_mere(module)
+                if brought := self._easing.brought(module, judgement, resolved):
+                    eased.append(brought)
+                    continue
                 if any(f" {name}," in judgement.evidence for name in lying):
                     if mere:
                         continue  # loaded by what needs it, with what that brings

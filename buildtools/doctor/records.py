@@ -109,22 +109,27 @@ def _changed(path: str) -> float | None:
 
 
 def tag_finding(
-    distribution: Distribution, target: Target, shown: str, *, broken: bool
+    distribution: Distribution, target: Target, shown: str, *, broken: bool, installed: bool
 ) -> Finding | None:
     """The distribution's tags, when none of them fits the target.
 
     ``broken`` says that its modules were found not to load there: the tags then only confirm it.
+    What is not ``installed`` but lies there as a wheel, no installer would take.
     """
     tags = distribution.tags
     if not tags or any(tag_fits(tag, target) for tag in tags):
         return None
+    found = f"found a wheel tagged {', '.join(tags[:3])}; requires one for {target.spec}"
+    severity = Severity.WARNING if installed else Severity.ERROR
     return Finding(
         cause=Cause.WHEEL_TAG_MISMATCH,
-        severity=Severity.INFO if broken else Severity.WARNING,
+        severity=Severity.INFO if broken else severity,
         path=shown + distribution.info.rpartition("/")[2],
         distribution=distribution.name,
-        evidence=f"found a wheel tagged {', '.join(tags[:3])}; requires one for {target.spec}",
-        remedy="It was installed from a wheel for another place: install the one for this target.",
+        evidence=found if installed else f"{found}: pip says “is not a supported wheel”",
+        remedy="It was installed from a wheel for another place: install the one for this target."
+        if installed
+        else "Take the wheel for this target.",
     )
 
 

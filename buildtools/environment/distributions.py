@@ -14,7 +14,8 @@ from buildtools.archives.files import join
 _FOLDER = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+?)(?:-py\d[^-]*)?\.(?:dist|egg)-info")
 _NATIVE_MARKS = (".so", ".pyd", ".dylib", ".node")
 _COLUMNS = 3
-_NATIVE_NAME = re.compile(r"\.(?:so|pyd|dylib|node)(?:\.|$)")
+_NATIVE_NAME = re.compile(r"(?:^|/)(?!\._)[^/]*\.(?:so|pyd|dylib|node)(?:\.|$)")
+_REQUIRES = re.compile(r"^Requires-Dist:\s*(?P<name>[A-Za-z0-9][\w.-]*)(?P<rest>.*)$", re.MULTILINE)
 _TAG = re.compile(r"^Tag:\s*(\S+)\s*$", re.MULTILINE)
 _PURELIB = re.compile(r"^Root-Is-Purelib:\s*(\S+)", re.MULTILINE)
 
@@ -85,6 +86,20 @@ class Distribution:
     def purelib(self) -> bool:
         """Whether WHEEL says that the distribution is pure; False without WHEEL."""
         return self._read_wheel()[1]
+
+    @property
+    def pure_tags(self) -> bool:
+        """Whether WHEEL promises that it is installed anywhere: every tag ends in ``none-any``."""
+        return bool(self.tags) and all(tag.endswith("-none-any") for tag in self.tags)
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """The names that METADATA requires without an extra, as PEP 503 compares them."""
+        headers = self._files.text(f"{self.info}/METADATA").partition("\n\n")[0]
+        found = _REQUIRES.finditer(headers.replace("\r\n", "\n"))
+        return tuple(
+            dict.fromkeys(normalized(one["name"]) for one in found if "extra" not in one["rest"])
+        )
 
     @property
     def top_level(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from buildtools.errors import CannotLookError
 from buildtools.host import Interpreter
 from buildtools.targets import PythonAbi, Version
 
-_NATIVE = re.compile(r".+\.(?:so|so\.\d[\w.]*|pyd|dylib|node)")
+_NATIVE = re.compile(r"(?!\._).+\.(?:so|so\.\d[\w.]*|pyd|dylib|node)")
 _WHEEL_DATA = re.compile(r"[^/]+\.data/(?:purelib|platlib)/(?P<rest>.+)")
 _WHEEL_PYTHON = re.compile(r"-cp(?P<major>3)(?P<minor>\d{1,2})-(?P<abi>[\w.]+)-[^-]+\.whl$")
 _CODE_PLACES = frozenset({PlaceKind.PYTHONPATH, PlaceKind.PTH})
@@ -72,7 +72,10 @@ def _scan_path(source: Path, *, outside: bool) -> Tree:
 
 
 def is_native_name(name: str) -> bool:
-    """Whether a file's name is one of a native module, library or Node addon."""
+    """Whether a file's name is one of a native module, library or Node addon.
+
+    ``._name`` is what macOS writes beside a file into archives (AppleDouble): no one loads it.
+    """
     if ".so" not in name and not name.endswith((".pyd", ".dylib", ".node")):
         return False
     return _NATIVE.fullmatch(name) is not None

@@ -114,10 +114,10 @@ def test_tags_of_another_place_are_a_warning_and_info_where_the_modules_say_so(
     tmp_path: Path,
 ) -> None:
     one = installed(tmp_path, b"", ",0", "cp311-cp311-macosx_11_0_arm64")
-    alone = tag_finding(one, HOST, "", broken=False)
+    alone = tag_finding(one, HOST, "", broken=False, installed=True)
     assert alone is not None
     assert (alone.cause, alone.severity) == (Cause.WHEEL_TAG_MISMATCH, Severity.WARNING)
-    beside = tag_finding(one, HOST, "", broken=True)
+    beside = tag_finding(one, HOST, "", broken=True, installed=True)
     assert beside is not None
     assert beside.severity is Severity.INFO
 
@@ -125,5 +125,5 @@ def test_tags_of_another_place_are_a_warning_and_info_where_the_modules_say_so(
 def test_one_fitting_tag_is_enough_and_no_tags_say_nothing(tmp_path: Path) -> None:
     two = installed(tmp_path / "a", b"", ",0", "cp310-cp310-any", "cp311-cp311-linux_x86_64")
     none = installed(tmp_path / "b", b"", ",0")
-    assert tag_finding(two, HOST, "", broken=False) is None
-    assert tag_finding(none, HOST, "", broken=False) is None
+    assert tag_finding(two, HOST, "", broken=False, installed=True) is None
+    assert tag_finding(none, HOST, "", broken=False, installed=True) is None
