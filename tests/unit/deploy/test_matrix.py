@@ -49,7 +49,8 @@ def test_a_target_that_names_a_python_has_that_one_only() -> None:
     [
         ("macos-13", "it is retired"),
         ("macos-14", "it is deprecated"),
-        ("macos-11", "it is not known"),
+        ("macos-11", "it is retired"),
+        ("macos-9", "it is not known"),
         ("macos-26-intel", "it is darwin/x86_64"),
         ("ubuntu-24.04", "it is linux/x86_64"),
     ],
