@@ -1,7 +1,7 @@
 """``wheel`` for other targets: against the same build emulated, and several targets at once.
 
 Takes minutes and fetches from the index and the archive; run by name: ``nox -s bench -- wheels``.
-Debian packages: qemu-user-static.
+Root; Debian packages: debootstrap, qemu-user-static.
 """
 
 from __future__ import annotations
@@ -12,15 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.emulated import make_tree
 from benchmarks.ratios import Ratio
-from buildtools.acquire import Tools
-from buildtools.acquire.apt import open_apt
-from buildtools.processes import clean_environment
-from buildtools.proving.emulators import emulator
-from buildtools.proving.trees import packages_tree
 
 TARGET = "linux/aarch64/glibc2.36/cp311"
 FOUR = (
@@ -29,18 +24,8 @@ FOUR = (
     "linux/aarch64/musl/cp311",
     "darwin/arm64/macos11/cp311",
 )
-_EMULATED = (
-    "python3.11-minimal", "libpython3.11-stdlib", "libpython3.11-dev", "gcc-12", "libc6-dev",
-    "libmariadb-dev",
-)  # fmt: skip
-_WRAPPED = (
-    "usr/bin/python3.11",
-    "usr/bin/aarch64-linux-gnu-gcc-12",
-    "usr/bin/aarch64-linux-gnu-as",
-    "usr/bin/aarch64-linux-gnu-ld.bfd",
-    "usr/lib/gcc/aarch64-linux-gnu/12/cc1",
-    "usr/lib/gcc/aarch64-linux-gnu/12/collect2",
-)
+_INSTALL = "gcc libc6-dev python3-dev python3-pip pkg-config libmariadb-dev"
+_IMPORT = "import MySQLdb; print(MySQLdb.get_client_info())"
 
 
 def measure() -> list[Ratio]:
@@ -58,15 +43,21 @@ def _foreign(folder: Path) -> list[Ratio]:
     second = _wheel(folder, folder / "cache", "mariadb", "--target", TARGET)
     if _sysroots(folder / "cache") != before:
         raise SystemExit("the second driver made a sysroot of its own")
-    theirs = _emulated(folder)
+    theirs, built, how = _emulated(folder)
     return [
         Ratio(work="mysqlclient for aarch64, empty cache, proven", ours=first, at_most=60),
         Ratio(
             work="the same",
             ours=first,
-            peer="pip wheel in an emulated aarch64 tree, ready made",
+            peer=f"apt-get install, pip wheel, import in an emulated tree ({how})",
             theirs=theirs,
             at_least=5,
+        ),
+        Ratio(
+            work="the same, its downloads and proof too",
+            ours=first,
+            peer="pip wheel alone there, compiler and headers installed before",
+            theirs=built,
         ),
         Ratio(
             work="mariadb for the same target, on the same sysroot",
@@ -130,57 +121,19 @@ def _sysroots(cache: Path) -> list[str]:
     return sorted(path.parents[2].name for path in found)
 
 
-def _emulated(folder: Path) -> float:
-    """Seconds of ``pip wheel mysqlclient`` by the target's own Python and gcc, all emulated.
+def _emulated(folder: Path) -> tuple[float, float, str]:
+    """Seconds of the same build in an emulated tree, of its ``pip wheel`` alone, and by what.
 
-    The tree with both is unpacked before: what is timed is the build. A kernel without binfmt
-    starts no aarch64 program by itself, so each that another one starts is a small script here.
+    The tree is there before, as an image is once it is pulled. From it the whole is timed that its
+    users run from an empty cache: compiler, headers and library, the build, and a proof by import.
     """
-    tools = Tools(cache=folder / "tree")
-    apt = open_apt(tools.cache, "aarch64")
-    if apt is None:
-        raise SystemExit("the emulated tree is made of Debian's packages")
-    root = packages_tree(tools, apt, _EMULATED)
-    qemu = emulator(tools, "aarch64")
-    for name in _WRAPPED:
-        _wrap(root / name, qemu, root)
-    for short in ("as", "ld"):
-        (root / "usr/bin" / short).unlink(missing_ok=True)
-        long = {"as": "aarch64-linux-gnu-as", "ld": "aarch64-linux-gnu-ld.bfd"}[short]
-        (root / "usr/bin" / short).symlink_to(long)
-    include, lib = root / "usr/include/mariadb", root / "usr/lib/aarch64-linux-gnu"
-    compiler = root / "usr/bin/aarch64-linux-gnu-gcc-12"
-    gcc = f"{compiler} --sysroot={root} -B{root}/usr/bin -B{root}/usr/lib/gcc/aarch64-linux-gnu/12"
-    variables = {
-        "CC": gcc,
-        "LDSHARED": f"{gcc} -shared",
-        "CFLAGS": f"-I{root}/usr/include/python3.11 -I{root}/usr/include",
-        "MYSQLCLIENT_CFLAGS": f"-I{include}",
-        "MYSQLCLIENT_LDFLAGS": f"-L{lib} -lmariadb",
-    }
-    words = ["wheel", "--no-deps", "--no-cache-dir", "--no-binary=mysqlclient", "-w"]
-    words += [str(folder / "theirs"), "mysqlclient"]
-    return _pip(root, words, variables, folder)
-
-
-def _wrap(program: Path, qemu: Path, root: Path) -> None:
-    real = program.with_name(f"{program.name}.real")
-    program.resolve().rename(real)
-    program.unlink(missing_ok=True)
-    program.write_text(f'#!/bin/sh\nexec {qemu} -L {root} -0 "$0" {real} "$@"\n')
-    program.chmod(0o755)
-
-
-def _pip(root: Path, words: Sequence[str], variables: Mapping[str, str], folder: Path) -> float:
-    import pip
-
-    # pip is pure Python and runs where it lies; the emulated Python has none of its own.
-    command = [str(root / "usr/bin/python3.11"), str(Path(pip.__file__).parent), *words]
-    environment = clean_environment({**variables, "PATH": os.defpath})
-    started = time.perf_counter()
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise SystemExit(f"the emulated build failed\n{done.stdout}\n{done.stderr}")
-    return time.perf_counter() - started
+    tree = make_tree(folder / "tree")
+    pip = ["pip", "--no-cache-dir"]
+    seconds = tree.run(["apt-get", "update", "-q"])
+    install = ["apt-get", "install", "-q", "--yes", "--no-install-recommends"]
+    seconds += tree.run([*install, *_INSTALL.split()])
+    build = tree.run([*pip, "wheel", "--no-deps", "--wheel-dir", "/root", "mysqlclient"])
+    wheel = next((tree.root / "root").glob("mysqlclient-*.whl"))
+    proof = [*pip, "install", "--break-system-packages", "--no-deps", f"/root/{wheel.name}"]
+    seconds += build + tree.run(proof) + tree.run(["python3", "-c", _IMPORT])
+    return seconds, build, tree.how

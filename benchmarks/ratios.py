@@ -15,7 +15,8 @@ class Ratio:
     """Seconds of ours and of the peer's, and the bound that was asked for.
 
     ``at_most`` bounds ours / peer's; ``at_least`` bounds peer's / ours (how many times faster).
-    With neither a peer nor a ratio, ``at_most`` bounds our seconds themselves.
+    Without a peer ``at_most`` bounds our seconds themselves. With a peer and no bound the row only
+    tells: nothing was asked.
     """
 
     work: str
@@ -36,10 +37,13 @@ class Ratio:
             times = self.theirs / self.ours
             shown, asked = f"{times:.1f}x faster", f">= {self.at_least:g}x"
             holds = times >= self.at_least
-        else:
+        elif self.at_most is not None:
             times = self.ours / self.theirs
             shown, asked = f"{times:.2f}", f"<= {self.at_most:g}"
-            holds = self.at_most is not None and times <= self.at_most
+            holds = times <= self.at_most
+        else:
+            shown = f"{self.ours / self.theirs:.2f}"
+            return (self.work, ours, self.peer, theirs, shown, "", "")
         return (self.work, ours, self.peer, theirs, shown, asked, "yes" if holds else "NO")
 
 

@@ -1,5 +1,6 @@
 """A wheel for a driver: fetched through pip, or built from source and made self-contained."""
 
+from buildtools.acquire.ahead import Ahead
 from buildtools.acquire.build import build
 from buildtools.acquire.fetch import fetch, resolve, resolve_sdist
 from buildtools.acquire.request import (
@@ -16,6 +17,7 @@ from buildtools.acquire.tools import Tools
 __all__ = [
     "AcquireError",
     "AcquiredWheel",
+    "Ahead",
     "Backend",
     "Candidate",
     "LibraryWay",

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from buildtools.acquire.ahead import Ahead
 from buildtools.acquire.caching import appearing, safe_name, workroom
 from buildtools.acquire.cibuildwheel import build_with_cibuildwheel
 from buildtools.acquire.machine import machine_toolchain
@@ -31,6 +32,7 @@ from buildtools.acquire.wheelfiles import describe
 from buildtools.findings import Cause
 from buildtools.processes import run
 from buildtools.recipes import Recipe
+from buildtools.targets import LibCFamily
 
 _BUILD_SECONDS = 1800.0
 _TAIL_LINES = 30
@@ -72,12 +74,15 @@ def build(
 
 
 def _build_one(request: WheelRequest, recipe: Recipe, tools: Tools, way: Backend) -> AcquiredWheel:
-    with workroom(tools.cache, f"build-{request.distribution}") as room:
+    with workroom(tools.cache, f"build-{request.distribution}") as room, Ahead() as ahead:
         if way is Backend.CIBUILDWHEEL:
             return build_with_cibuildwheel(request, recipe, tools, room)
         if way is Backend.NATIVE:
             toolchain = machine_toolchain(request, recipe, tools, room)
         elif way is Backend.ZIG:
+            ahead.start(tools.zig)
+            if not _musl(request):
+                ahead.start(tools.repairwheel)
             toolchain = zig_toolchain(request, recipe, tools, room)
         else:
             raise AcquireError(
@@ -85,6 +90,8 @@ def _build_one(request: WheelRequest, recipe: Recipe, tools: Tools, way: Backend
                 where=request.place.spec,
                 next_step="use the backends native, zig or cibuildwheel",
             )
+        if toolchain.warm is not None:
+            ahead.start(toolchain.warm)
         log = _log_path(request, tools, way)
         raw = _pip_wheel(request, toolchain, tools, room, log)
         _check(request, recipe, raw, log)
@@ -93,6 +100,11 @@ def _build_one(request: WheelRequest, recipe: Recipe, tools: Tools, way: Backend
     acquired = describe(kept, source="sdist", backend=way, log=kept.with_suffix(".log"))
     linked = tuple(f"{part.name} {part.version}" for part in toolchain.libraries.static)
     return replace(acquired, notes=toolchain.notes, libraries=toolchain.way, linked=linked)
+
+
+def _musl(request: WheelRequest) -> bool:
+    libc = request.target.libc
+    return libc is not None and libc.family is LibCFamily.MUSL
 
 
 def _log_path(request: WheelRequest, tools: Tools, way: Backend) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 from buildtools.acquire.request import AcquireError
 from buildtools.binaries import BinaryInvalid, read_binary
 from buildtools.findings import Cause
+from buildtools.processes import clean_environment, run
 from buildtools.targets import (
     DEFAULT_FLOORS,
     LibCFamily,
@@ -17,6 +18,8 @@ from buildtools.targets import (
     Target,
     Version,
 )
+
+_WARM_SECONDS = 300.0
 
 _ZIG_ARCHITECTURES: Mapping[str, str] = {
     "x86_64": "x86_64",
@@ -37,6 +40,11 @@ _DROPPED = (
 )
 """A shell pattern of flags that the building Python was made with and that are not the target's:
 its own compiler's, its own machine's, and the machine's folders."""
+
+_QUIET = ("-g0", "-fno-sanitize=undefined")
+"""Without these zig compiles in checks of its own, and a runtime for them."""
+
+_AS_MODULES = ("-shared", "-s", "-O2", "-fPIC")
 
 _LAST = ("-UDEFAULT_PLUGINS_SUBDIR",)
 """MariaDB Connector/Python compiles one absolute plugin folder in, and sets it before every
@@ -133,6 +141,18 @@ class Zig:
         """The words that make a static archive."""
         return (str(self.program), "ar")
 
+    def warm(self, room: Path) -> None:
+        """Link a module of nothing: what zig makes once for a target is then in its cache."""
+        room.mkdir(parents=True, exist_ok=True)
+        source = room / "nothing.c"
+        source.write_text("int nothing(void) { return 0; }\n", encoding="ascii")
+        run(
+            [*self.compiler, *_AS_MODULES, *_QUIET, source.name, "-o", "nothing.so"],
+            timeout=_WARM_SECONDS,
+            env=clean_environment({**self.environment(), "TMPDIR": str(room)}),
+            cwd=room,
+        )
+
 
 def _script(path: Path, text: str) -> Path:
     path.write_text("#!/bin/sh\n" + text, encoding="utf-8")
@@ -147,7 +167,7 @@ def write_compilers(zig: Zig, folder: Path, *, last: Sequence[str] = ()) -> Mapp
     path inside a package can be too long, or have a space in it, for a build's own splitting.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tail = shlex.join(["-g0", "-fno-sanitize=undefined", *_LAST, *last])
+    tail = shlex.join([*_QUIET, *_LAST, *last])
     scripts = {}
     for name, language in (("cc", "cc"), ("c++", "c++")):
         words = shlex.join([str(zig.program), language, "-target", zig.triple])

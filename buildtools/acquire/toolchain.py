@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +35,8 @@ class Toolchain:
 
     ``environment`` is added to the child's; ``summary`` is one line for the log; ``way`` says
     what it links to (``packages``, ``source``, empty for nothing or the machine's own); ``notes``
-    go to the wheel's user.
+    go to the wheel's user; ``warm``, where there is one, is worth running before the first file is
+    compiled.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Toolchain:
     summary: str
     way: str = ""
     notes: tuple[str, ...] = ()
+    warm: Callable[[], None] | None = None
 
 
 def zig_toolchain(request: WheelRequest, recipe: Recipe, tools: Tools, room: Path) -> Toolchain:
@@ -86,6 +88,7 @@ def zig_toolchain(request: WheelRequest, recipe: Recipe, tools: Tools, room: Pat
         summary=f"{zig.triple}; Python headers: {headers.origin}",
         way=linked.way.value if linked.way is not None else "",
         notes=linked.notes,
+        warm=None if linked.static or sources else lambda: zig.warm(room / "warm"),
     )
 
 

@@ -22,6 +22,13 @@ REPAIRWHEEL = "repairwheel>=0.4"
 
 _TOOL_SECONDS = 900.0
 
+_NO_TARGETS = r"(?:windows|freebsd|netbsd|openbsd|wasm)"
+_ZIG_LEFT_OUT = re.compile(
+    r"ziglang/(?:doc/|lib/(?:docs|build-web|libtsan|libc/(?:mingw|wasi|freebsd|netbsd|openbsd))/"
+    rf"|lib/libc/include/[^/]*{_NO_TARGETS}[^/]*/)"
+)
+"""Half of zig's 19,500 files: C libraries of systems that no target here is of."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
@@ -52,7 +59,7 @@ class Tools:
         found = _importable("ziglang", "zig")
         if found is not None and _runs(found):
             return found
-        folder = self._tool("ziglang", ZIG, _prove_zig)
+        folder = self._tool("ziglang", ZIG, _prove_zig, leave=_ZIG_LEFT_OUT)
         return folder / "ziglang" / "zig"
 
     def zig_version(self, zig: Path) -> str:
@@ -77,7 +84,14 @@ class Tools:
             f"{name} is not in its wheel", cause=Cause.MISSING_COMPILER, where=str(folder)
         )
 
-    def _tool(self, name: str, requirement: str, prove: Callable[[Path], None]) -> Path:
+    def _tool(
+        self,
+        name: str,
+        requirement: str,
+        prove: Callable[[Path], None],
+        *,
+        leave: re.Pattern[str] | None = None,
+    ) -> Path:
         """The cached folder of a tool, fetched through pip if it is not there."""
         # The bounds are part of the name: another release of this project may want other ones.
         bounds = re.sub(r"[^0-9.]+", "_", requirement).strip("_")
@@ -89,7 +103,7 @@ class Tools:
         def fill(partial: Path) -> None:
             with workroom(self.cache, name) as room:
                 for wheel in self._download(requirement, room):
-                    unpack(wheel, partial)
+                    unpack(wheel, partial, leave=leave)
             prove(partial)
 
         return made_once(folder, fill)

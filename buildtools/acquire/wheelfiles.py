@@ -7,6 +7,7 @@ import csv
 import hashlib
 import io
 import os
+import re
 import shutil
 import time
 import zipfile
@@ -25,8 +26,10 @@ _CHUNK = 1 << 20
 _EXECUTABLE = 0o111
 
 
-def unpack(wheel: Path, folder: Path) -> None:
+def unpack(wheel: Path, folder: Path, *, leave: re.Pattern[str] | None = None) -> None:
     """Unpack a wheel into a folder of its own; names that leave it are refused.
+
+    Files whose name begins with ``leave`` are left out.
 
     Raises :class:`CannotLookError` for a damaged or hostile archive.
     """
@@ -35,6 +38,8 @@ def unpack(wheel: Path, folder: Path) -> None:
             for entry in archive.infolist():
                 name = clean_name(wheel.name, entry.filename)
                 target = folder / name
+                if leave is not None and leave.match(name):
+                    continue
                 if entry.is_dir():
                     target.mkdir(parents=True, exist_ok=True)
                     continue

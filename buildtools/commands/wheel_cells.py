@@ -11,6 +11,7 @@ from buildtools import __version__
 from buildtools.acquire import (
     AcquiredWheel,
     AcquireError,
+    Ahead,
     Backend,
     LibraryWay,
     OnEvent,
@@ -25,7 +26,7 @@ from buildtools.errors import BuildtoolsError
 from buildtools.findings import Cause, Severity
 from buildtools.host import Interpreter
 from buildtools.planning import Action
-from buildtools.proving import Proof, Proven, hosted_python, prove, read_only
+from buildtools.proving import Proof, Proven, fetch_place, hosted_python, prove, read_only
 from buildtools.recipes import PureKind
 from buildtools.wheelhouse import (
     MISSING,
@@ -282,7 +283,7 @@ class _Work:
         """
         cell, request = self.cell, self._request(bound)
         if self.how.backend != "auto":
-            return build(request, cell.recipe, self.tools, backend=Backend(self.how.backend))
+            return self._build(request, Backend(self.how.backend))
         unfit = ""
         try:
             fetched = fetch(request, self.tools, recipe=cell.recipe)
@@ -299,12 +300,19 @@ class _Work:
         said = f"zig, since the index has none that fits: {why}"
         self.tools.on_event(Action.BUILD, said, None)
         try:
-            return build(request, cell.recipe, self.tools, backend=Backend.ZIG)
+            return self._build(request, Backend.ZIG)
         except AcquireError as error:
             if unfit and not cell.version:
                 raise UnfitVersionError(unfit, why) from error
             error.why = "; ".join(filter(None, (error.why, f"and of the index: {why}")))
             raise
+
+    def _build(self, request: WheelRequest, backend: Backend) -> AcquiredWheel:
+        """The wheel from source; what its proof will want is fetched while it is compiled."""
+        with Ahead() as ahead:
+            if self.how.proof != "static":
+                ahead.start(lambda: fetch_place(self.cell.target, self.python, self.tools))
+            return build(request, self.cell.recipe, self.tools, backend=backend)
 
     def _prove(self, acquired: AcquiredWheel) -> Proof:
         if self.how.proof == "static":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from buildtools.proving.places import NoPlaceError, Place, find_place
+from buildtools.proving.places import NoPlaceError, Place, fetch_place, find_place
 from buildtools.proving.proof import Proof, Proven, laid_out, prove, read_only, trial
 from buildtools.proving.trees import hosted_python
 
@@ -11,6 +11,7 @@ __all__ = [
     "Place",
     "Proof",
     "Proven",
+    "fetch_place",
     "find_place",
     "hosted_python",
     "laid_out",

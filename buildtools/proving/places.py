@@ -58,7 +58,7 @@ def find_place(target: Target, own: Interpreter, tools: Tools, *, compiling: boo
     if python.free_threaded or python.debug:
         raise NoPlaceError(f"no package holds a {python.abi} of {target.arch}")
     try:
-        if target.libc is not None and target.libc.family is LibCFamily.MUSL:
+        if _musl(target):
             tree = musl_python(tools, target.arch, own, python, compiling=compiling)
         else:
             tree = _packaged(target, str(python.version), tools)
@@ -66,6 +66,23 @@ def find_place(target: Target, own: Interpreter, tools: Tools, *, compiling: boo
     except (AcquireError, CannotLookError) as error:
         said = f"{error.what}: {error.why}" if error.why else error.what
         raise NoPlaceError(" ".join(said.split())) from error
+
+
+def fetch_place(target: Target, own: Interpreter, tools: Tools) -> None:
+    """Fetch the packages that :func:`find_place` will want for another processor; else nothing.
+
+    Raises what they raise: whoever asks for the place meets it again.
+    """
+    python = target.python or own.abi
+    if target.os is not own.target.os or _musl(target) or target.arch == own.target.arch:
+        return
+    if not (python.free_threaded or python.debug):
+        _packaged(target, str(python.version), tools)
+        emulator(tools, target.arch)
+
+
+def _musl(target: Target) -> bool:
+    return target.libc is not None and target.libc.family is LibCFamily.MUSL
 
 
 def _too_new(target: Target, home: Target) -> bool:
@@ -94,8 +111,7 @@ def _packaged(target: Target, version: str, tools: Tools) -> Tree:
 def _started(tree: Tree, target: Target, own: Interpreter, tools: Tools) -> Place:
     """The tree's Python, asked what it is; the answer proves that it starts here."""
     if target.arch == own.target.arch:
-        musl = target.libc is not None and target.libc.family is LibCFamily.MUSL
-        prefix, by = loader_words(tree.root, musl=musl), "its own loader"
+        prefix, by = loader_words(tree.root, musl=_musl(target)), "its own loader"
     else:
         prefix = (str(emulator(tools, target.arch)), "-L", str(tree.root))
         by = f"qemu-{qemu_name(target.arch)}"
