@@ -2,7 +2,8 @@
 
 A child gets a process group of its own, so that a deadline or an interrupt ends it with everything
 that it started. Output is kept whole up to a bound, then its tail; credentials are masked in
-everything that is kept or passed on.
+everything that is kept or passed on. One module, though a long one: nothing else may start a
+program.
 """
 
 from __future__ import annotations
@@ -150,13 +151,17 @@ def run(
             f"{words[0]} could not be started", where=str(cwd or ""), why=str(error)
         ) from error
     reader = _Reader(process, stdin, started + timeout, on_line, secrets)
+    _watch.begins(process.pid)
     try:
         timed_out = reader.pump()
     except BaseException:
         _end_group(process)
         raise
-    if timed_out:
-        _end_group(process)
+    else:
+        if timed_out:
+            _end_group(process)
+    finally:
+        _watch.ended(process.pid)
     returncode = process.wait()
     return Completed(
         argv=words,
@@ -166,6 +171,58 @@ def run(
         seconds=time.monotonic() - started,
         timed_out=timed_out,
     )
+
+
+class _Watch:
+    """Ends the children's groups when this process is killed and can no longer do so itself.
+
+    One small shell beside this process, started with the first child, reads the numbers of groups
+    from a pipe; the system closes that pipe however this process ends.
+    """
+
+    _SCRIPT = (
+        "groups=' '\n"
+        "while read -r what group; do\n"
+        '  case "$what" in\n'
+        '    begins) groups="$groups$group " ;;\n'
+        '    ended) groups="${groups%% $group *} ${groups#* $group }" ;;\n'
+        "  esac\n"
+        "done\n"
+        "for group in $groups; do kill -s KILL -- -$group; done\n"
+    )
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._shell: subprocess.Popen[bytes] | None = None
+        self._owner = 0
+
+    def begins(self, group: int) -> None:
+        """From now on this group must not outlive this process."""
+        self._tell("begins", group)
+
+    def ended(self, group: int) -> None:
+        """This group is no longer watched; its number may be another's soon."""
+        self._tell("ended", group)
+
+    def _tell(self, what: str, group: int) -> None:
+        # Without the shell a child that outlives a kill is all that is lost.
+        with self._guard, contextlib.suppress(OSError):
+            if self._shell is None or self._owner != os.getpid():
+                self._owner = os.getpid()
+                self._shell = subprocess.Popen(
+                    ["/bin/sh", "-c", self._SCRIPT],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    env={},
+                    start_new_session=True,
+                )
+            if self._shell.stdin is not None:
+                self._shell.stdin.write(f"{what} {group}\n".encode())
+                self._shell.stdin.flush()
+
+
+_watch = _Watch()
 
 
 class _Reader:

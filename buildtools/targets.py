@@ -106,6 +106,14 @@ DEFAULT_FLOORS: Mapping[tuple[OperatingSystem, LibCFamily | None], Version] = {
 }
 """The floor of a target that names none."""
 
+_FLOORS: Mapping[str, tuple[Version, Version]] = {
+    "glibc": (Version(major=2, minor=5), Version(major=2, minor=60)),
+    "musl": (Version(major=1, minor=1), Version(major=1, minor=9)),
+    "macos": (Version(major=10, minor=9), Version(major=40, minor=99)),
+}
+"""The oldest floor that a wheel's tag can name, and one that no release reaches for years: what is
+beyond is a mistake."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -197,11 +205,11 @@ def parse_target(text: str, named: Mapping[str, Target]) -> Target:
                 raise _bad_target(text, named, f"{part!r} is neither a floor nor a Python")
             python = _python_of_target(part, text, named)
             continue
-        if (match["kind"] == "macos") != (system is OperatingSystem.DARWIN):
-            raise _bad_target(text, named, f"{part!r} is no floor of {system}")
         if match["kind"] != "macos":
             family = LibCFamily(match["kind"])
         floor = Version.parse(match["version"]) if match["version"] else None
+        if why := _impossible(system, arch, match["kind"], floor):
+            raise _bad_target(text, named, f"{part!r} is no floor of {system}{why}")
     floor = floor or DEFAULT_FLOORS[system, family]
     return _complete(
         Target(
@@ -213,6 +221,26 @@ def parse_target(text: str, named: Mapping[str, Target]) -> Target:
             python=python,
         )
     )
+
+
+def _impossible(system: OperatingSystem, arch: str, kind: str, floor: Version | None) -> str:
+    """Why no machine can have this floor, as the end of a sentence; empty for one that can be.
+
+    Sources: PEP 513 and PEP 599 (manylinux begins with glibc 2.5, and with 2.17 beyond Intel's
+    processors), PEP 656, and Apple: the first macOS for Apple silicon is 11; CPython asks for 10.9.
+    """
+    if (kind == "macos") != (system is OperatingSystem.DARWIN):
+        return f", but of {'macOS' if kind == 'macos' else 'Linux'}"
+    if floor is None:
+        return ""
+    oldest, newest = _FLOORS[kind]
+    if kind == "macos" and arch == "arm64":
+        oldest = Version(major=11, minor=0)
+    elif kind == "glibc" and arch not in {"x86_64", "i686"}:
+        oldest = Version(major=2, minor=17)
+    if floor < oldest:
+        return f": {kind} for {arch} begins at {oldest}"
+    return f": there is no {kind} {floor}" if floor > newest else ""
 
 
 def _python_of_target(part: str, text: str, named: Mapping[str, Target]) -> PythonAbi:
@@ -310,6 +338,31 @@ def wheel_tags(target: Target) -> Iterator[tuple[str, str, str]]:
         yield tag.interpreter, tag.abi, tag.platform
     for tag in compatible_tags(version, interpreter=python.tag, platforms=platforms):
         yield tag.interpreter, tag.abi, tag.platform
+
+
+def marker_environment(target: Target, python_full: str) -> dict[str, str]:
+    """The environment markers of a target (PEP 508), as its own interpreter would give them.
+
+    The target must name a Python, else ``ValueError``. ``platform_release`` and
+    ``platform_version`` name one kernel, not a target, and are empty.
+    """
+    python = target.python
+    if python is None:
+        raise ValueError(target.spec)
+    darwin = target.os is OperatingSystem.DARWIN
+    return {
+        "implementation_name": python.implementation,
+        "implementation_version": python_full,
+        "os_name": "posix",
+        "platform_machine": target.arch,
+        "platform_release": "",
+        "platform_system": "Darwin" if darwin else "Linux",
+        "platform_version": "",
+        "python_full_version": python_full,
+        "platform_python_implementation": "CPython",
+        "python_version": str(python.version),
+        "sys_platform": "darwin" if darwin else "linux",
+    }
 
 
 def build_identifier(target: Target, python: PythonAbi) -> str:

@@ -71,45 +71,49 @@ def triple(target: Target, floor: Version | None) -> str:
 
 
 def glibc_need(libraries: Iterable[Path]) -> tuple[Version, Path] | None:
-    """The newest glibc that any of these needs, and which one it is; None when none needs any."""
-    best: tuple[Version, Path] | None = None
+    """The newest glibc that any of these needs, and the first that does; None when none does."""
+    needs = _glibc_needs(libraries)
+    return max(needs, key=lambda need: need[0]) if needs else None
+
+
+def _glibc_needs(libraries: Iterable[Path]) -> list[tuple[Version, Path]]:
+    """What each library needs that needs any glibc at all, in the order in which they came."""
+    found = []
     for path in libraries:
         try:
             with path.open("rb") as stream:
                 facts = read_binary(stream).slices[0]
         except BinaryInvalid:
             continue
-        for need in facts.version_needs:
-            for name in need.versions:
-                number = name.removeprefix("GLIBC_")
-                if number == name or not number[:1].isdigit():
-                    continue
-                version = Version.parse(number)
-                if best is None or version > best[0]:
-                    best = (version, path)
-    return best
+        names = [name for need in facts.version_needs for name in need.versions]
+        numbers = [name.removeprefix("GLIBC_") for name in names if name.startswith("GLIBC_")]
+        versions = [Version.parse(number) for number in numbers if number[:1].isdigit()]
+        if versions:
+            found.append((max(versions), path))
+    return found
 
 
 def build_floor(target: Target, libraries: Iterable[Path]) -> Version | None:
     """The glibc to link against: the oldest that the bundled libraries allow, 2.28 or older.
 
-    None for musl and macOS. Raises :class:`AcquireError` naming the library in the way when the
-    target's own floor is older than what is bundled needs.
+    None for musl and macOS. Raises :class:`AcquireError` naming the libraries in the way when the
+    target's own floor is older than what is bundled needs: the first of them first.
     """
     if target.libc is None or target.libc.family is LibCFamily.MUSL:
         return None
     default = DEFAULT_FLOORS[OperatingSystem.LINUX, LibCFamily.GLIBC]
     wanted = target.libc.version or default
-    need = glibc_need(libraries)
-    if need is None:
+    needs = _glibc_needs(libraries)
+    version = max((version for version, _ in needs), default=None)
+    if version is None:
         return min(wanted, default)
-    version, library = need
     if version > wanted:
+        above = [f"{path.name} needs glibc {need}" for need, path in needs if need > wanted]
         raise AcquireError(
             f"glibc {wanted} is too old a floor for the libraries that would be bundled",
             cause=Cause.LIBC_TOO_OLD,
             where=target.spec,
-            why=f"{library.name} needs glibc {version}",
+            why=", ".join(above),
             next_step=f"ask for glibc{version}, or for the libraries of an older release",
             floor=version,
         )

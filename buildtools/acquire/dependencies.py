@@ -1,24 +1,27 @@
-"""What a wheel requires beside itself, laid out with it in a folder, as pip would."""
+"""What a wheel requires beside itself, laid out with it in a folder, as pip would on the target."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from buildtools.acquire.caching import workroom
 from buildtools.acquire.fetch import target_flags
 from buildtools.acquire.pipping import explain_failure, run_pip
-from buildtools.acquire.request import WheelRequest
+from buildtools.acquire.request import AcquireError, WheelRequest
 from buildtools.acquire.tools import Tools
 from buildtools.acquire.wheelfiles import dist_info, unpack
 from buildtools.host import Interpreter
-from buildtools.targets import Target
+from buildtools.targets import marker_environment
 from buildtools.wheels.metadata import read_headers
 
 _SECONDS = 300.0
 
 
-def requirements_of(folder: Path) -> tuple[str, ...]:
-    """What an unpacked wheel's METADATA requires without any extra, markers kept."""
+def requirements_of(
+    folder: Path, environment: Mapping[str, str], extras: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """What an unpacked wheel requires there, with these extras; without the markers, which held."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     text = (dist_info(folder) / "METADATA").read_text(encoding="utf-8", errors="replace")
@@ -28,36 +31,59 @@ def requirements_of(folder: Path) -> tuple[str, ...]:
             requirement = Requirement(line)
         except InvalidRequirement:
             continue
-        if requirement.marker is None or "extra" not in str(requirement.marker):
+        marker, requirement.marker = requirement.marker, None
+        if marker is None or any(
+            marker.evaluate({**environment, "extra": extra}) for extra in ("", *extras)
+        ):
             wanted.append(str(requirement))
     return tuple(wanted)
 
 
 def unpack_with_dependencies(
-    wheel: Path, folder: Path, target: Target, python: Interpreter, tools: Tools
+    wheel: Path, folder: Path, there: Interpreter, python: Interpreter, tools: Tools
 ) -> None:
-    """Unpack the wheel, and beside it wheels of what it requires that fit the target.
+    """Unpack the wheel, and beside it wheels of what it requires that fit ``there``.
 
-    ``python`` runs pip. Raises :class:`AcquireError` when a dependency has no wheel there.
+    ``python`` runs pip, which holds markers against its own Python and no other: so each wheel is
+    asked for alone, and what it requires is read out of it. Raises :class:`AcquireError` when a
+    dependency has no wheel there.
     """
+    from packaging.requirements import Requirement
+
     unpack(wheel, folder)
-    wanted = requirements_of(folder)
-    if not wanted:
-        return
-    request = WheelRequest(distribution="dependencies", target=target, python=python)
-    with workroom(tools.cache, "dependencies") as room:
-        words = ["download", "--only-binary=:all:", "--dest", str(room / "wheels")]
-        if tools.offline:
-            words.append("--no-index")
-        done = run_pip(
-            python,
-            [*words, *target_flags(request), "--", *wanted],
-            scratch=room / "tmp",
-            timeout=_SECONDS,
-        )
-        if not done.ok:
-            raise explain_failure(
-                done, what=f"what {wheel.name} requires cannot be had", where=", ".join(wanted)
-            )
-        for one in sorted((room / "wheels").glob("*.whl")):
+    environment = marker_environment(there.target, there.version)
+    request = WheelRequest(distribution="dependencies", target=there.target, python=python)
+    wanted = list(requirements_of(folder, environment))
+    seen: set[str] = set()
+    while wanted:
+        requirement = Requirement(wanted.pop(0))
+        if requirement.name.lower() in seen:
+            continue
+        seen.add(requirement.name.lower())
+        with workroom(tools.cache, "dependencies") as room:
+            try:
+                one = _download(str(requirement), request, tools, room)
+            except AcquireError as error:
+                error.what = f"what {wheel.name} requires cannot be had"
+                raise
+            tree = room / "tree"
+            unpack(one, tree)
+            wanted += requirements_of(tree, environment, requirement.extras)
             unpack(one, folder)
+
+
+def _download(requirement: str, request: WheelRequest, tools: Tools, room: Path) -> Path:
+    """The one wheel of a requirement."""
+    words = ["download", "--only-binary=:all:", "--no-deps", "--dest", str(room / "wheels")]
+    if tools.offline:
+        words.append("--no-index")
+    done = run_pip(
+        request.python,
+        [*words, *target_flags(request), "--", requirement],
+        scratch=room / "tmp",
+        timeout=_SECONDS,
+    )
+    found = sorted((room / "wheels").glob("*.whl"))
+    if not done.ok or not found:
+        raise explain_failure(done, what=f"{requirement} cannot be had", where=requirement)
+    return found[0]

@@ -172,7 +172,10 @@ def _packages(needs: BuildRecipe) -> PackageSet:
 
 
 def _closure(sysroot: Sysroot, needs: BuildRecipe) -> tuple[Path, ...]:
-    """The shared libraries that the module will pull in, found in the sysroot, and the plugins."""
+    """The shared libraries that the module will pull in, found in the sysroot, and the plugins.
+
+    In the order in which they are pulled in: the client library itself comes first.
+    """
     found: dict[str, Path] = {}
     for folder in sysroot.library_folders:
         for path in sorted(folder.glob("*.so*")):
@@ -182,12 +185,12 @@ def _closure(sysroot: Sysroot, needs: BuildRecipe) -> tuple[Path, ...]:
         queue += sorted((sysroot.lib / needs.plugins.directory).glob("*.so"))
     closure: dict[str, Path] = {}
     while queue:
-        path = queue.pop().resolve()
+        path = queue.pop(0).resolve()
         if path.name in closure:
             continue
         closure[path.name] = path
         queue += [found[name] for name in _needed(path) if name in found]
-    return tuple(closure[name] for name in sorted(closure))
+    return tuple(closure.values())
 
 
 def _needed(path: Path) -> tuple[str, ...]:

@@ -143,14 +143,26 @@ def _show(screen: Screen, made: list[Made]) -> None:
             screen.line(f"{place}: {line}")
         if one.error:
             screen.error(f"{place}: {one.error}")
+    for note, places in _noted(made).items():
+        more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+        screen.line(f"{places[0]}{more}: {note}")
 
 
 def _explained(made: Made) -> list[str]:
-    """How far a wheel was proven, where that is not plain, and what its user should know."""
+    """How far a wheel was proven, where that is not plain, and what else is done for it."""
     lines = []
     if made.proof is not None:
         reason = f" ({made.proof.reason})" if made.proof.reason else ""
         lines.append(f"{made.verified}: {made.proof.how}{reason}")
     if made.runner:
         lines.append(f"runner: {made.runner} executes it")
-    return [*lines, *made.notes]
+    return lines
+
+
+def _noted(made: list[Made]) -> dict[str, list[str]]:
+    """What the wheels' user should know, each note once, with the cells that it is about."""
+    noted: dict[str, list[str]] = {}
+    for one in made:
+        for note in dict.fromkeys(one.notes):
+            noted.setdefault(note, []).append(f"{one.cell.name} for {one.cell.target.spec}")
+    return noted

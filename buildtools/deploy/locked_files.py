@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 from buildtools.archives import Files
 from buildtools.archives.files import join
 from buildtools.deploy.foreign_locks import FOREIGN_LOCKS, UNREAD_LOCKS, lacking
-from buildtools.deploy.locks import marker_environment
 from buildtools.deploy.requirement_files import USUAL, requirement_findings
 from buildtools.findings import Cause, Finding, Severity
-from buildtools.targets import Target
+from buildtools.targets import Target, marker_environment
 
 _PYLOCK = re.compile(r"pylock(\.[^.]+)?\.toml")
 """PEP 751 lets a project have several."""

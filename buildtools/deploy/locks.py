@@ -15,7 +15,7 @@ from buildtools.deploy.lock_hashes import keep_hashes, without_hashes
 from buildtools.deploy.lock_script import REFUSED
 from buildtools.errors import BuildtoolsError, CannotLookError, NoWheelError, UsageError
 from buildtools.processes import Completed, clean_environment, redact, run
-from buildtools.targets import OperatingSystem, PythonAbi, Target, wheel_tags
+from buildtools.targets import PythonAbi, Target, marker_environment, wheel_tags
 
 LONGEST = 900.0
 """Seconds that one resolution may take."""
@@ -94,28 +94,6 @@ class LockRequest:
     folder: Path
     python_full: str
     upgrade: bool = False
-
-
-def marker_environment(target: Target, python_full: str) -> dict[str, str]:
-    """The environment markers of a target (PEP 508), as its own interpreter would give them.
-
-    ``platform_release`` and ``platform_version`` name one kernel, not a target, and are empty.
-    """
-    python = _python_of(target)
-    darwin = target.os is OperatingSystem.DARWIN
-    return {
-        "implementation_name": python.implementation,
-        "implementation_version": python_full,
-        "os_name": "posix",
-        "platform_machine": target.arch,
-        "platform_release": "",
-        "platform_system": "Darwin" if darwin else "Linux",
-        "platform_version": "",
-        "python_full_version": python_full,
-        "platform_python_implementation": "CPython",
-        "python_version": str(python.version),
-        "sys_platform": "darwin" if darwin else "linux",
-    }
 
 
 def lock_name(target: Target) -> str:

@@ -16,7 +16,7 @@ from buildtools.deploy.gitindex import Repository, repository_of
 from buildtools.deploy.lambda_layers import NAME as LAMBDA
 from buildtools.deploy.lambda_layers import layer_findings
 from buildtools.deploy.locked_files import locked_findings
-from buildtools.deploy.locks import lock_name, marker_environment
+from buildtools.deploy.locks import lock_name
 from buildtools.deploy.service_python import (
     Stated,
     Where,
@@ -29,7 +29,7 @@ from buildtools.deploy.service_roots import Part
 from buildtools.doctor import Report
 from buildtools.environment import NativeFile, PlaceKind, Tree, TreeKind, normalized, scan
 from buildtools.findings import Cause, Finding, Severity
-from buildtools.targets import PythonAbi, Target, extension_suffixes
+from buildtools.targets import PythonAbi, Target, extension_suffixes, marker_environment
 
 SERVICE = "render"
 """The name of the target that goes by git push."""

@@ -90,7 +90,7 @@ def prove(
 def laid_out(wheel: Path, place: Place, own: Interpreter, tools: Tools) -> Iterator[Path]:
     """The wheel unpacked in a folder of its own, with what it requires, as pip would lay it out."""
     with tempfile.TemporaryDirectory(prefix="buildtools-wheel-") as name:
-        unpack_with_dependencies(wheel, Path(name), place.interpreter.target, own, tools)
+        unpack_with_dependencies(wheel, Path(name), place.interpreter, own, tools)
         yield Path(name)
 
 

@@ -115,9 +115,11 @@ def _overview(shown: Sequence[Shown], drivers: Sequence[str]) -> str:
         for name in drivers
     ]
     pythons = sorted({one.record.python for one in shown}, key=_python_order)
-    order = ", ".join(_python_name(tag).removeprefix("Python ") for tag in pythons)
+    names = [_python_name(tag) for tag in pythons]
+    order = ", ".join(name.removeprefix("Python ") for name in names)
+    which = f"a Python, in the order {order}" if len(names) > 1 else names[0]
     return _table(
-        f"At a glance: each square is a Python, in the order {order}",
+        f"At a glance: each square is {which}",
         ["Driver", *map(_target_name, targets)],
         rows,
         f'class="overview" style="--targets: {len(targets)}"',

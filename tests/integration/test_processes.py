@@ -1,6 +1,7 @@
 """Children: deadlines, signals, output, secrets, and nothing left running."""
 
-import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from buildtools.errors import CannotLookError
-from buildtools.processes import KEPT_BYTES, clean_environment, run
+from buildtools.processes import KEPT_BYTES, birth_of, clean_environment, run
 
 
 def test_a_child_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
@@ -23,16 +24,33 @@ def test_a_child_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
     assert done.timed_out
     assert not done.ok
     assert done.signal is None
-    grandchild = int(pid_file.read_text())
+    assert gone(int(pid_file.read_text()))
+
+
+def test_children_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    code = (
+        "import sys\n"
+        "from buildtools.processes import run\n"
+        "run(['true'], timeout=10)\n"
+        "run(['sh', '-c', 'sleep 60 & echo $! > \"$1\"; wait', 'sh', sys.argv[1]], timeout=60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code, str(pid_file)])
+    while not (pid_file.is_file() and pid_file.read_text()):
+        assert parent.poll() is None
+        time.sleep(0.05)
+    parent.kill()
+    assert parent.wait() == -signal.SIGKILL
+    assert gone(int(pid_file.read_text()))
+
+
+def gone(pid: int) -> bool:
+    """Whether a process ends within five seconds."""
     for _ in range(50):
-        try:
-            os.kill(grandchild, 0)
-        except ProcessLookupError:
-            return
-        if Path(f"/proc/{grandchild}/stat").read_text().split()[2] == "Z":
-            return
+        if birth_of(pid) is None:
+            return True
         time.sleep(0.1)
-    pytest.fail("the grandchild is still running")
+    return False
 
 
 def test_a_child_that_ignores_the_request_is_killed() -> None:

@@ -13,7 +13,6 @@ from buildtools.errors import UsageError
 from buildtools.host import host_target
 from buildtools.targets import (
     ARCHITECTURES,
-    LibCFamily,
     OperatingSystem,
     Target,
     Version,
@@ -25,12 +24,12 @@ from buildtools.targets import (
 
 
 def floors(system: OperatingSystem) -> st.SearchStrategy[str]:
-    numbers = st.tuples(st.integers(1, 99), st.integers(1, 99))
     if system is OperatingSystem.DARWIN:
-        return numbers.map(lambda v: f"macos{v[0]}.{v[1]}")
-    return st.tuples(st.sampled_from(LibCFamily), numbers).map(
-        lambda v: f"{v[0]}{v[1][0]}.{v[1][1]}"
-    )
+        return st.tuples(st.integers(11, 40), st.integers(1, 99)).map(
+            lambda v: f"macos{v[0]}.{v[1]}"
+        )
+    glibc = st.integers(17, 60).map(lambda minor: f"glibc2.{minor}")
+    return glibc | st.integers(1, 9).map(lambda minor: f"musl1.{minor}")
 
 
 @st.composite
@@ -75,6 +74,30 @@ def test_a_bogus_architecture_is_refused_with_the_good_ones() -> None:
 def test_what_is_wrong_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_target(text, {"render": parse_target("linux/x86_64", {})})
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("linux/x86_64/glibc9", "there is no glibc 9.0"),
+        ("linux/x86_64/glibc2.4", "glibc for x86_64 begins at 2.5"),
+        ("linux/aarch64/glibc2.12", "glibc for aarch64 begins at 2.17"),
+        ("linux/x86_64/musl2.0", "there is no musl 2.0"),
+        ("darwin/arm64/macos10.9", "macos for arm64 begins at 11.0"),
+        ("darwin/x86_64/macos10.6", "macos for x86_64 begins at 10.9"),
+        ("darwin/x86_64/macos99", "there is no macos 99.0"),
+        ("linux/x86_64/macos11", "no floor of linux, but of macOS"),
+    ],
+)
+def test_a_floor_that_no_machine_has_is_refused_with_the_reason(text: str, why: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_target(text, {})
+    assert why in caught.value.why
+
+
+def test_the_oldest_floors_are_taken() -> None:
+    for spec in ("linux/x86_64/glibc2.5", "linux/aarch64/glibc2.17", "darwin/x86_64/macos10.9"):
+        assert parse_target(spec, {}).spec == spec
 
 
 def test_a_named_target_takes_a_python() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from buildtools.acquire.cross import build_floor, glibc_need, triple
 from buildtools.acquire.request import AcquireError
 from buildtools.findings import Cause
-from buildtools.targets import Version, parse_target
+from buildtools.targets import LibC, LibCFamily, Version, parse_target
 from tests.unit.acquire.values import HOME
 
 CORPUS = Path(__file__).parents[2] / "corpus" / "binaries"
@@ -48,7 +49,8 @@ def newest() -> tuple[Version, Path]:
 def test_a_library_raises_the_floor_to_what_it_needs() -> None:
     version, library = newest()
     assert version > Version(major=2, minor=28)
-    high = parse_target("linux/x86_64/glibc2.99", {})
+    libc = LibC(family=LibCFamily.GLIBC, version=Version(major=2, minor=99))
+    high = replace(parse_target("linux/x86_64", {}), libc=libc)
     assert build_floor(high, (library,)) == version
 
 
@@ -59,3 +61,13 @@ def test_a_library_above_the_target_is_named_with_the_floor_that_can_be_had() ->
     assert caught.value.cause is Cause.LIBC_TOO_OLD
     assert library.name in caught.value.why
     assert caught.value.floor == version
+
+
+def test_every_library_above_the_target_is_named_the_first_first() -> None:
+    _, library = newest()
+    fits = CORPUS / "elf-x86_64-glibc2.17.so"
+    assert fits.is_file()
+    with pytest.raises(AcquireError) as caught:
+        build_floor(parse_target("linux/x86_64/glibc2.28", {}), (fits, library, library))
+    assert caught.value.why.count(library.name) == 2
+    assert fits.name not in caught.value.why

@@ -7,8 +7,7 @@ import pytest
 
 from buildtools.cli import run_command_line
 from buildtools.deploy.foreign_locks import Lacking, lacking
-from buildtools.deploy.locks import marker_environment
-from buildtools.targets import parse_target
+from buildtools.targets import marker_environment, parse_target
 
 TARGET = parse_target("linux/x86_64/glibc2.31/cp312", {})
 ENVIRONMENT = marker_environment(TARGET, "3.12.99")

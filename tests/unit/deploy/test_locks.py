@@ -8,11 +8,11 @@ import pytest
 from packaging.markers import default_environment
 
 from buildtools.deploy.lock_gate import gate
-from buildtools.deploy.locks import Pin, full_version, lock_name, marker_environment
+from buildtools.deploy.locks import Pin, full_version, lock_name
 from buildtools.errors import UsageError
 from buildtools.host import host_target
 from buildtools.recipes import load_recipes
-from buildtools.targets import Target, parse_python_tag, parse_target
+from buildtools.targets import Target, marker_environment, parse_python_tag, parse_target
 
 AARCH64 = parse_target("linux/aarch64/glibc2.28/cp312", {})
 RECIPES = load_recipes()

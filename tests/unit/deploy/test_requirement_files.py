@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from buildtools.archives import DiskFiles
-from buildtools.deploy.locks import marker_environment
 from buildtools.deploy.requirement_files import requirement_findings
-from buildtools.targets import parse_target
+from buildtools.targets import marker_environment, parse_target
 
 TARGET = parse_target("linux/x86_64/glibc2.31/cp312", {})
 ENVIRONMENT = marker_environment(TARGET, "3.12.99")
