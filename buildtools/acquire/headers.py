@@ -106,10 +106,29 @@ def _derived(request: WheelRequest, tools: Tools) -> PythonHeaders:
     elif request.abi.free_threaded or request.abi.debug:
         raise AcquireError(f"no package has headers of {request.abi}")
     else:
-        here = replace(request, target=request.python.target.with_python(request.abi))
-        packaged = _packaged(here, tools, None)
+        packaged = _packaged_here(request, tools)
         folder, origin = packaged.folders[0], packaged.origin
     return _asked_again(request, tools, folder, real_pyconfig(folder), origin)
+
+
+def _packaged_here(request: WheelRequest, tools: Tools) -> PythonHeaders:
+    """The headers as a package of this machine's own kind has them, of the first release that does.
+
+    Raises :class:`AcquireError` with what each release lacked.
+    """
+    here = replace(request, target=request.python.target.with_python(request.abi))
+    tried = []
+    for release in _releases(str(request.abi.version)):
+        try:
+            return _packaged(here, tools, release)
+        except AcquireError as error:
+            if error.cause is Cause.NO_SPACE:
+                raise
+            tried.append(f"{release or 'packages'}: {error.why or error.what}")
+    raise AcquireError(
+        f"no package has headers of Python {request.abi.version}",
+        why="; ".join(tried) or "this is no Debian or Ubuntu",
+    )
 
 
 def _asked_again(
