@@ -35,6 +35,7 @@ exec chroot "$@"
 """
 _IDS = "0 0 65536\n"
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+_TRUSTING = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _TRUST = "etc/machine-certificates.pem"
 """What this machine trusts: a tree behind the same proxy must trust it too."""
 
@@ -55,7 +56,8 @@ class EmulatedTree:
                 "HOME": "/root",
                 "LC_ALL": "C.UTF-8",
                 "DEBIAN_FRONTEND": "noninteractive",
-                "PIP_CERT": f"/{_TRUST}",
+                # requests, which pip uses, takes its own variable before pip's option.
+                **dict.fromkeys(_TRUSTING, f"/{_TRUST}"),
                 **variables,
             }
         )

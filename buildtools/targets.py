@@ -106,13 +106,14 @@ DEFAULT_FLOORS: Mapping[tuple[OperatingSystem, LibCFamily | None], Version] = {
 }
 """The floor of a target that names none."""
 
+_FIRST_GLIBC = {"aarch64": 17, "ppc64le": 17, "riscv64": 27, "armv7l": 4}
+
 _FLOORS: Mapping[str, tuple[Version, Version]] = {
-    "glibc": (Version(major=2, minor=5), Version(major=2, minor=60)),
+    "glibc": (Version(major=2, minor=2), Version(major=2, minor=60)),
     "musl": (Version(major=1, minor=1), Version(major=1, minor=9)),
     "macos": (Version(major=10, minor=9), Version(major=40, minor=99)),
 }
-"""The oldest floor that a wheel's tag can name, and one that no release reaches for years: what is
-beyond is a mistake."""
+"""The oldest floor that can be, and one that no release reaches for years: beyond is a mistake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,8 +227,8 @@ def parse_target(text: str, named: Mapping[str, Target]) -> Target:
 def _impossible(system: OperatingSystem, arch: str, kind: str, floor: Version | None) -> str:
     """Why no machine can have this floor, as the end of a sentence; empty for one that can be.
 
-    Sources: PEP 513 and PEP 599 (manylinux begins with glibc 2.5, and with 2.17 beyond Intel's
-    processors), PEP 656, and Apple: the first macOS for Apple silicon is 11; CPython asks for 10.9.
+    Sources: glibc's ``shlib-versions`` (the version of each processor's first symbols), PEP 656,
+    and Apple: the first macOS for its own processors is 11. CPython 3.11 asks for 10.9.
     """
     if (kind == "macos") != (system is OperatingSystem.DARWIN):
         return f", but of {'macOS' if kind == 'macos' else 'Linux'}"
@@ -236,8 +237,8 @@ def _impossible(system: OperatingSystem, arch: str, kind: str, floor: Version | 
     oldest, newest = _FLOORS[kind]
     if kind == "macos" and arch == "arm64":
         oldest = Version(major=11, minor=0)
-    elif kind == "glibc" and arch not in {"x86_64", "i686"}:
-        oldest = Version(major=2, minor=17)
+    elif kind == "glibc":
+        oldest = Version(major=2, minor=_FIRST_GLIBC.get(arch, oldest.minor))
     if floor < oldest:
         return f": {kind} for {arch} begins at {oldest}"
     return f": there is no {kind} {floor}" if floor > newest else ""

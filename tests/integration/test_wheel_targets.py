@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import pytest
 
 from buildtools.binaries import read_binary
 from buildtools.recipes import load_recipes
-from buildtools.targets import parse_target
+from buildtools.targets import Version, parse_target
 from buildtools.wheelhouse import Wheelhouse, read_cells
 from buildtools.wheels import audit
 from tests.integration.binary_oracles import by_lief_macho, by_macholib
@@ -158,7 +159,7 @@ def test_our_verdict_falls_with_the_independent_readers(
         one.cause for one in audit(lie, parse_target("darwin/x86_64/macos11/cp311", {}), recipe)
     }
     assert {"foreign-arch"} & causes
-    old = parse_target("darwin/arm64/macos10.15/cp311", {})
+    old = replace(parse_target(MAC, {}), min_os=Version(major=10, minor=15))
     assert {one.cause for one in audit(wheel, old, recipe)} & {
         "macos-too-old", "unsupported-wheel", "wheel-tag-mismatch",
     }  # fmt: skip
@@ -223,3 +224,14 @@ def test_a_python_that_nobody_has_is_a_cell_that_says_why(command: Command) -> N
     document = command("wheel", "apsw", "--target", "linux/aarch64/cp315", code=4)
     assert document["wheels"] == []
     assert "no Python 3.15 on this machine to build with" in document["failed"][0]["error"]
+
+
+def test_a_python_that_this_machine_has_not_is_unpacked_and_tries_the_wheel(
+    command: Command,
+) -> None:
+    """3.14 of a newer release, started by that release's own loader."""
+    target = "linux/x86_64/glibc2.28/cp314"
+    (one,) = command("wheel", "apsw", "--target", target)["wheels"]
+    assert (one["backend"], one["verified"]) == ("index", "executed"), one
+    assert one["proof"]["place"].endswith("/cp314")
+    assert "Python 3.14." in one["proof"]["how"]

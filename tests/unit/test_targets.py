@@ -28,7 +28,7 @@ def floors(system: OperatingSystem) -> st.SearchStrategy[str]:
         return st.tuples(st.integers(11, 40), st.integers(1, 99)).map(
             lambda v: f"macos{v[0]}.{v[1]}"
         )
-    glibc = st.integers(17, 60).map(lambda minor: f"glibc2.{minor}")
+    glibc = st.integers(27, 60).map(lambda minor: f"glibc2.{minor}")
     return glibc | st.integers(1, 9).map(lambda minor: f"musl1.{minor}")
 
 
@@ -80,7 +80,7 @@ def test_what_is_wrong_is_refused(text: str) -> None:
     ("text", "why"),
     [
         ("linux/x86_64/glibc9", "there is no glibc 9.0"),
-        ("linux/x86_64/glibc2.4", "glibc for x86_64 begins at 2.5"),
+        ("linux/x86_64/glibc2.1", "glibc for x86_64 begins at 2.2"),
         ("linux/aarch64/glibc2.12", "glibc for aarch64 begins at 2.17"),
         ("linux/x86_64/musl2.0", "there is no musl 2.0"),
         ("darwin/arm64/macos10.9", "macos for arm64 begins at 11.0"),
@@ -96,7 +96,7 @@ def test_a_floor_that_no_machine_has_is_refused_with_the_reason(text: str, why: 
 
 
 def test_the_oldest_floors_are_taken() -> None:
-    for spec in ("linux/x86_64/glibc2.5", "linux/aarch64/glibc2.17", "darwin/x86_64/macos10.9"):
+    for spec in ("linux/x86_64/glibc2.2", "linux/aarch64/glibc2.17", "darwin/x86_64/macos10.9"):
         assert parse_target(spec, {}).spec == spec
 
 
