@@ -8,6 +8,7 @@ program.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import re
@@ -209,6 +210,7 @@ class _Watch:
         with self._guard, contextlib.suppress(OSError):
             if self._shell is None or self._owner != os.getpid():
                 self._owner = os.getpid()
+                atexit.register(self._end, self._owner)
                 self._shell = subprocess.Popen(
                     ["/bin/sh", "-c", self._SCRIPT],
                     stdin=subprocess.PIPE,
@@ -220,6 +222,14 @@ class _Watch:
             if self._shell.stdin is not None:
                 self._shell.stdin.write(f"{what} {group}\n".encode())
                 self._shell.stdin.flush()
+
+    def _end(self, owner: int) -> None:
+        """Let the shell go, at this process's own end; a fork of it has none of its own."""
+        with self._guard, contextlib.suppress(OSError):
+            if self._shell is not None and self._shell.stdin is not None and owner == os.getpid():
+                self._shell.stdin.close()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._shell.wait(1)
 
 
 _watch = _Watch()
