@@ -8,6 +8,7 @@ the variables and never prints what they hold.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -209,6 +210,13 @@ class Settings(BaseSettings):
                 raise ValueError(f"KAFKA_SECURITY_PROTOCOL={protocol} needs {', '.join(missing)}")
         return self
 
+    @model_validator(mode="after")
+    def _topics_differ(self) -> Self:
+        """A dead letter that came back as an operation would be one again, for ever."""
+        if self.topic_dead_letters == self.topic_db_operations:
+            raise ValueError("TOPIC_DEAD_LETTERS and TOPIC_DB_OPERATIONS must be two topics")
+        return self
+
     @property
     def database(self) -> str:
         """The database's URL: DATABASE_URL, else from DB_HOST and its kin, else embedded SQLite."""
@@ -306,6 +314,16 @@ def _lines_of(path: Path | None) -> dict[str, object]:
     }
 
 
+def _wanted(pattern: str) -> str:
+    """What a pattern asks for, in words."""
+    if words := re.fullmatch(r"\^\(([A-Za-z_|]+)\)\$", pattern):
+        return f"wants {words[1].replace('|', ', ')}"
+    most = re.search(r"\{1,([0-9]+)\}", pattern)
+    return (
+        f"wants letters, digits, dots, underscores and hyphens, at most {most[1] if most else 64}"
+    )
+
+
 def _host(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
@@ -314,4 +332,7 @@ def _problem(error: Mapping[str, object]) -> str:
     where = error.get("loc")
     name = str(where[0]).upper() if isinstance(where, tuple) and where else ""
     message = str(error.get("msg", "")).removeprefix("Value error, ")
+    context = error.get("ctx")
+    if error.get("type") == "string_pattern_mismatch" and isinstance(context, dict):
+        message = _wanted(str(context.get("pattern")))
     return f"{name}: {message}" if name else message

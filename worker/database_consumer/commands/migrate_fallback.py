@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     from database_consumer.fallback import migrate_fallback
     from database_consumer.starting import store_maker, store_policy
     from database_consumer.stores.base import StoreError
-    from database_consumer.stores.opening import fallback_path, open_sqlite
+    from database_consumer.stores.opening import fallback_path, open_sqlite, sqlite_trouble
 
     settings = settings_with_logs()
     url = settings.database
@@ -34,6 +34,12 @@ def run(options: argparse.Namespace) -> int:
     if file is None:
         complain("name the fallback file: the configured database is no SQLite file")
         return 2
+    if options.file is not None and not file.with_name(f"{file.name}.log").exists():
+        complain(f"{file}: there is no such fallback store")
+        return 3
+    if path is not None and (trouble := sqlite_trouble()):
+        complain(f"{file}: nothing is lost, mend the SQLite driver and run it again: {trouble}")
+        return 3
     store = (
         open_sqlite(path, policy=store_policy(settings))
         if path is not None

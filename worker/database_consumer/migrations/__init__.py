@@ -24,6 +24,7 @@ LOCK_SECONDS = 60
 def migrate(engine: sa.Engine) -> None:
     """Bring the schema to this release's; one worker at a time. Raises StoreUnavailable."""
     from alembic import command
+    from alembic.util.exc import CommandError
 
     try:
         with engine.connect() as connection:
@@ -42,6 +43,11 @@ def migrate(engine: sa.Engine) -> None:
                         connection.exec_driver_sql(
                             "SELECT RELEASE_LOCK('database_consumer_schema')"
                         )
+    except CommandError as error:
+        raise StoreUnavailable(
+            f"the tables belong to another release of database-consumer, a newer one perhaps "
+            f"({error}); run that release"
+        ) from error
     except (SQLAlchemyError, OSError) as error:
         reason = getattr(error, "orig", None) or error
         raise StoreUnavailable(f"the schema cannot be migrated: {reason}") from error

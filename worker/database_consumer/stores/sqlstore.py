@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from database_consumer.entities.model import Catalogue, EntityTable, Key
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from database_consumer.entities.model import VERSION_COLUMN, Catalogue, EntityTable, Key
 from database_consumer.failures import RecordFailure, TransientFailure
 from database_consumer.handlers import Handlers
 from database_consumer.stores.applying import Applier
@@ -27,6 +31,8 @@ from database_consumer.stores.retrying import Retrier
 from database_consumer.stores.sql import SqlLedger
 
 T = TypeVar("T")
+
+_log = logging.getLogger("database_consumer.store")
 
 
 class SqlStore:
@@ -69,8 +75,30 @@ class SqlStore:
         self._ledger.drop()
         migrate(self.engine)
         self._once(self._ledger.look_at_schema)
+        self._tell_missing()
         if self.after_schema is not None:
             self.after_schema()
+
+    def _tell_missing(self) -> None:
+        """Tables that were there before, in another shape: their operations would wait for ever."""
+        try:
+            inspector = sa.inspect(self.engine)
+            for table in self.catalogue:
+                if not inspector.has_table(table.name):
+                    _log.warning("entity %s: there is no table %s", table.entity, table.name)
+                    continue
+                there = {str(one["name"]).lower() for one in inspector.get_columns(table.name)}
+                wanted = [*table.columns, *([VERSION_COLUMN] if table.versioned else [])]
+                if lacking := [one for one in wanted if one.lower() not in there]:
+                    _log.warning(
+                        "entity %s: table %s has another shape and lacks %s; add the columns, "
+                        "rename the table, or name it in ENTITIES_REFLECT",
+                        table.entity,
+                        table.name,
+                        ", ".join(lacking),
+                    )
+        except (SQLAlchemyError, OSError) as error:
+            raise StoreUnavailable(f"the tables cannot be read: {error}") from error
 
     def ping(self) -> None:
         """Write nothing, but be able to: a transaction, and whether the server takes writes."""

@@ -250,6 +250,12 @@ def test_migrate_fallback_has_nothing_to_do_without_a_fallback(
     done = installed.run("migrate-fallback", folder=tmp_path)
     assert done.returncode == 0
     assert b"nothing to move" in done.stdout
+    assert installed.run("migrate-fallback", "nowhere", folder=tmp_path).returncode == 3
+    (tmp_path / "_sqlite3.py").write_text("raise ImportError('libsqlite3.so.0 is missing')")
+    broken = {"PYTHONPATH": str(tmp_path)}
+    done = installed.run("migrate-fallback", folder=tmp_path, settings=broken)
+    assert (done.returncode, b"Traceback" in done.stderr) == (3, False)
+    assert b"mend the SQLite driver" in done.stderr
 
 
 def test_an_applications_own_tables_come_from_its_module(

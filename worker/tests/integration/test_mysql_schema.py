@@ -18,6 +18,7 @@ from database_consumer import ledger
 from database_consumer.entities import shipped
 from database_consumer.entities.own import EntitiesInvalid, reflected_tables, tables_of_module
 from database_consumer.migrations import VERSION_TABLE, migrate
+from database_consumer.stores.base import StoreUnavailable
 from database_consumer.stores.opening import open_mysql, open_sqlite
 from database_consumer.stores.sqlstore import SqlStore
 
@@ -70,6 +71,24 @@ def test_a_migration_that_was_killed_half_way_is_simply_run_again(engine: sa.Eng
         connection.exec_driver_sql(f"DELETE FROM {VERSION_TABLE}")
     migrate(engine)
     assert set(sa.inspect(engine).get_table_names()) == names
+
+
+def test_tables_of_another_release_or_another_shape_are_told_of(
+    engine: sa.Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE users (id INTEGER PRIMARY KEY, name VARCHAR(9))")
+    store = opened(engine, dict(shipped.TABLES))
+    store.open()
+    store.ensure_schema()
+    (told,) = (one.getMessage() for one in caplog.records if "shape" in one.getMessage())
+    assert "'users'" in told
+    assert "row_version" in told
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+    with pytest.raises(StoreUnavailable, match="another release"):
+        store.ensure_schema()
+    store.close()
 
 
 def test_workers_that_start_at_once_migrate_once(engine: sa.Engine) -> None:

@@ -116,6 +116,7 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -
         ("MAX_RETRY_ATTEMPTS", "-1"),
         ("CACHE_NAMESPACE", "a{b}"),
         ("CONSUMER_HEARTBEAT_INTERVAL", "30000"),
+        ("TOPIC_DEAD_LETTERS", "db-operations-buffer"),
         ("DATABASE_URL", "mysql://u:pw-secret@[bad/db"),
         ("DATABASE_URL", "mysql://u:pw-secret@host:port/db"),
         ("DATABASE_URL", "mysql://u:pw-secret@host"),
@@ -285,3 +286,16 @@ def test_what_is_shown_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_password_is_masked_wherever_a_url_may_hold_it(url: str, shown: str) -> None:
     assert masked_url(url) == shown
+
+
+def test_a_pattern_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_FORMAT", "xml")
+    monkeypatch.setenv("TOPIC_DEAD_LETTERS", "a b")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    said = str(caught.value)
+    assert "LOG_FORMAT: wants auto, human, json" in said
+    assert (
+        "TOPIC_DEAD_LETTERS: wants letters, digits, dots, underscores and hyphens, at most 249"
+        in said
+    )
