@@ -319,9 +319,8 @@ def _wanted(pattern: str) -> str:
     if words := re.fullmatch(r"\^\(([A-Za-z_|]+)\)\$", pattern):
         return f"wants {words[1].replace('|', ', ')}"
     most = re.search(r"\{1,([0-9]+)\}", pattern)
-    return (
-        f"wants letters, digits, dots, underscores and hyphens, at most {most[1] if most else 64}"
-    )
+    count = most[1] if most else "64"
+    return f"wants at most {count} letters, digits, dots, underscores and hyphens"
 
 
 def _host(host: str) -> str:

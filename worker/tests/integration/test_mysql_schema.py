@@ -82,7 +82,7 @@ def test_tables_of_another_release_or_another_shape_are_told_of(
     store.open()
     store.ensure_schema()
     (told,) = (one.getMessage() for one in caplog.records if "shape" in one.getMessage())
-    assert "'users'" in told
+    assert "entity User: table users" in told
     assert "row_version" in told
     with engine.begin() as connection:
         connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
