@@ -75,7 +75,17 @@ def _build(args: argparse.Namespace, screen: Screen) -> ExitCode:
         requirements=_requirements(configuration),
         install=tuple(args.install),
     )
-    return build_on_render(build, screen.line)
+    if not screen.as_json:
+        return build_on_render(build, screen.line).code
+    lines: list[str] = []
+
+    def told(line: str) -> None:
+        lines.append(line)
+        screen.log(line)
+
+    result = build_on_render(build, told)
+    screen.document("render", {"build": {**result.as_json(), "log": lines}, "findings": []})
+    return result.code
 
 
 def _requirements(configuration: Configuration) -> tuple[Path, ...]:

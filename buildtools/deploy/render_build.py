@@ -77,8 +77,36 @@ def is_on(variables: Mapping[str, str], name: str) -> bool:
     raise UsageError(f"{name} is {value!r}", next_step=f"set {name}=1 or leave it out")
 
 
-def build_on_render(build: RenderBuild, say: Say) -> ExitCode:
-    """Carry the whole build out; the exit code is the gravest step's.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildResult:
+    """What became of a build: the gravest step's code, the drivers, and what would not load.
+
+    ``where`` is the line that says where it ran; ``seconds`` of the whole.
+    """
+
+    code: ExitCode
+    where: str
+    outcome: Outcome
+    wrong: tuple[Finding, ...]
+    seconds: float
+
+    def as_json(self) -> dict[str, object]:
+        """``build`` of ``render build --json``."""
+        return {
+            "outcome": "ok" if self.code is ExitCode.OK else "failed",
+            "code": int(self.code),
+            "where": self.where,
+            "seconds": round(self.seconds, 3),
+            "steps": [one.as_json() for one in self.outcome.steps],
+            "wrong": [
+                {"path": one.path, "cause": one.cause, "evidence": one.evidence}
+                for one in self.wrong
+            ],
+        }
+
+
+def build_on_render(build: RenderBuild, say: Say) -> BuildResult:
+    """Carry the whole build out, and tell each step.
 
     What could not be looked at or done is raised, after the line that a search of the log finds.
     """
@@ -89,12 +117,13 @@ def build_on_render(build: RenderBuild, say: Say) -> ExitCode:
         raise
 
 
-def _build(build: RenderBuild, say: Say) -> ExitCode:
+def _build(build: RenderBuild, say: Say) -> BuildResult:
     started = time.monotonic()
     if is_on(build.variables, "RENDER"):
         build = replace(build, interpreter=remake(build.configuration.root, build.interpreter, say))
         disarm_strays(build.configuration.root, build.interpreter, say)
-    say(where_it_runs(build))
+    where = where_it_runs(build)
+    say(where)
     force, from_source = is_on(build.variables, FORCE), is_on(build.variables, FROM_SOURCE)
     for name, on in ((FORCE, force), (FROM_SOURCE, from_source)):
         if on:
@@ -107,6 +136,7 @@ def _build(build: RenderBuild, say: Say) -> ExitCode:
     code = outcome.exit_code
     if code is ExitCode.OK:
         code = _install(build, say)
+    wrong: list[Finding] = []
     if code is ExitCode.OK:
         # What pip has just brought may hold native modules too.
         late = _examine(build)
@@ -119,8 +149,9 @@ def _build(build: RenderBuild, say: Say) -> ExitCode:
         for one in outcome.steps
     )
     word = "ok" if code is ExitCode.OK else f"failed ({code.value})"
-    say(f"{LAST_LINE} {word}: {drivers or 'no drivers'}; {time.monotonic() - started:.1f} s")
-    return code
+    seconds = time.monotonic() - started
+    say(f"{LAST_LINE} {word}: {drivers or 'no drivers'}; {seconds:.1f} s")
+    return BuildResult(code=code, where=where, outcome=outcome, wrong=tuple(wrong), seconds=seconds)
 
 
 def clear_away(build: RenderBuild, report: Report, say: Say) -> tuple[str, ...]:

@@ -1,16 +1,20 @@
 """The build command's hook on an environment laid out as on Render, with a Mac's modules in it."""
 
+import json
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
 pytestmark = pytest.mark.network
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus" / "binaries"
+SCHEMA = Path(__file__).resolve().parents[2] / "buildtools" / "schemas" / "render.schema.json"
 PYPROJECT = """\
 [tool.buildtools]
 drivers = ["pysqlite3", "apsw"]
@@ -60,6 +64,22 @@ def build(project: Path, **variables: str) -> tuple[int, list[str], float]:
     return done.returncode, done.stdout.splitlines(), time.monotonic() - started
 
 
+def build_as_json(project: Path) -> tuple[int, dict[str, Any]]:
+    """The exit code and the one document, which is as its schema says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "buildtools", "render", "build", "--json", "--python", ".venv"],
+        cwd=project,
+        env={**os.environ, "RENDER": "true", "XDG_CACHE_HOME": str(project / ".cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    document: dict[str, Any] = json.loads(done.stdout)
+    jsonschema.validate(document, json.loads(SCHEMA.read_text(encoding="utf-8")))
+    return done.returncode, document
+
+
 def python(project: Path, code: str) -> None:
     subprocess.run([project / ".venv" / "bin" / "python", "-c", code], check=True)
 
@@ -86,6 +106,10 @@ def test_a_macs_modules_are_replaced_and_a_second_build_changes_nothing(project:
     code, lines, seconds = build(project)
     assert code == 0, lines
     assert sorted((path, path.stat().st_mtime_ns) for path in site.rglob("*.so")) == before
+    code, document = build_as_json(project)
+    assert code == document["build"]["code"] == 0
+    assert [step["outcome"] for step in document["build"]["steps"]] == ["kept", "kept"]
+    assert document["build"]["log"][-1].startswith("native-buildtools: render build ok")
     print(f"a second build took {seconds:.1f} s")  # noqa: T201 - a figure worth keeping
 
 
@@ -115,3 +139,5 @@ def test_requirements_that_cannot_be_had_fail_with_a_line_to_search_for(project:
     code, lines, _ = build(project)
     assert code == 4
     assert lines[-1].startswith("native-buildtools: render build failed (4)")
+    code, document = build_as_json(project)
+    assert (code, document["build"]["outcome"], document["build"]["code"]) == (4, "failed", 4)
