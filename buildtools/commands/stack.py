@@ -91,7 +91,7 @@ def _up(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCod
         _check_other(choice, settings, mode)
         choice.engine.up(mode, wanted, _machine(screen), timeout=args.timeout)
     if args.no_wait:
-        return _show_states(args, settings, choice, mode, screen)
+        return _show_states(args, settings, choice, mode, screen, wanted=wanted)
     return _ready(args, settings, screen, wanted, choice)
 
 
@@ -139,9 +139,18 @@ def _status(args: argparse.Namespace, settings: Settings, screen: Screen) -> Exi
 
 
 def _show_states(
-    args: argparse.Namespace, settings: Settings, choice: Choice, mode: Mode, screen: Screen
+    args: argparse.Namespace,
+    settings: Settings,
+    choice: Choice,
+    mode: Mode,
+    screen: Screen,
+    *,
+    wanted: Sequence[Service] | None = None,
 ) -> ExitCode:
+    """The states of ``wanted``, or of all; :attr:`ExitCode.NO` unless they are healthy."""
     found = choice.engine.states(mode)
+    if wanted is not None:
+        found = tuple(state for state in found if state.service in wanted)
     describe_states(args.action, settings, screen, mode=mode, found=found, choice=choice)
     return ExitCode.OK if all(state.word == "healthy" for state in found) else ExitCode.NO
 

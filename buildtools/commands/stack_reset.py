@@ -31,12 +31,16 @@ def reset(
     mode = Mode(args.mode) if args.mode else remembered_mode(settings) or Mode.ZOOKEEPER
     plan = _plan(settings, choice)
     carried_out = args.yes and not plan.refusals
+    asked = args.project is None and sys.stdin.isatty()
+    typed = "" if asked or not carried_out else _typed(args.project, plan, screen)
+    if typed:
+        check_confirmed(plan, typed)  # before it is shown as what is done
     _show(plan, settings, screen, mode=mode, choice=choice, carried_out=carried_out)
     if plan.refusals:
         return ExitCode.NO
     if not args.yes:
         return ExitCode.OK
-    typed = _typed(args.project, plan, screen)
+    typed = typed or _typed(args.project, plan, screen)
     check_confirmed(plan, typed)  # before anything is stopped
     with only_one(settings):
         running = engine.mode() or mode

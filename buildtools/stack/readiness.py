@@ -15,7 +15,7 @@ from buildtools.stack.trouble import StackError, missing_extra
 if TYPE_CHECKING:
     from database_consumer.readiness import Answer, Moment, Probe, Report
 
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.05
 _SURE = 3
 """Looks in a row after which a wrong advertised address is no moment of the start any more."""
 

@@ -108,7 +108,9 @@ def test_a_reset_empties_everything_and_starts_anew(tmp_path: Path) -> None:
         one.ok("up", "--mode", "kraft")
         first_produce(one.brokers)
         old = (one.folder / "volumes" / "kafka-kraft-data").stat().st_ino
-        assert one.run("reset", "--yes", "--project", "other").returncode == 1
+        other = json.loads(one.run("reset", "--yes", "--project", "other", "--json").stdout)
+        jsonschema.validate(other, SCHEMA)
+        assert other["error"]["code"] == 1
         assert "ready" in one.ok("reset", "--yes", "--project", one.name)
         assert (one.folder / "volumes" / "kafka-kraft-data").stat().st_ino != old
         first_produce(one.brokers)

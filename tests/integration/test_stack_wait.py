@@ -75,7 +75,7 @@ def test_wait_ends_soon_after_the_first_produce_could_succeed(tmp_path: Path, mo
                 assert waiting.wait(150) == 0
                 ready = time.monotonic()
                 first_produce(one.brokers)
-                start.wait(60)
+                assert start.wait(60) == 0
             assert first.at is not None
             late.append(ready - first.at)
             early.append(first.at - port_open)

@@ -86,7 +86,7 @@ def wait_ready(
     probes: Sequence[Probe],
     *,
     timeout: float,
-    pause: float = 0.3,
+    pause: float = 0.1,
     tell: Callable[[Moment], None] = lambda _moment: None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
