@@ -167,24 +167,27 @@ def _kafka(service: Service, mode: Mode, settings: Settings, machine: Machine) -
 
 def _mysql(service: Service, settings: Settings, machine: Machine) -> tuple[str, ...]:
     data = _data(settings, service)
+    # Its own: a server that starts removes what others have in theirs.
+    temporary = data.with_name("tmp")
+    temporary.mkdir(exist_ok=True, mode=0o700)
     # Root may run it for development; MariaDB wants that said.
     user = ("--user=root",) if os.geteuid() == 0 else ()
     if not (data / "mysql").is_dir():
         machine.tell("mysql", "making its data folder")
-        _make_mysql_data(data, user, machine)
+        _make_mysql_data(data, (f"--tmpdir={temporary}", *user), machine)
     accounts = _written(settings, "mysql.sql", properties.mysql_accounts(settings))
-    text = properties.mysql_configuration(settings, data, accounts)
+    text = properties.mysql_configuration(settings, data, accounts, temporary)
     file = _written(settings, "my.cnf", text)
     return (find_program("mariadbd", machine.environ), f"--defaults-file={file}", *user)
 
 
-def _make_mysql_data(data: Path, user: tuple[str, ...], machine: Machine) -> None:
+def _make_mysql_data(data: Path, options: tuple[str, ...], machine: Machine) -> None:
     """Made aside and put in place whole: half a folder would be taken for a whole one later."""
     half = data.with_name(f"{data.name}.new")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(mode=0o700)
     install = find_program("mariadb-install-db", machine.environ)
-    words = (install, "--no-defaults", f"--datadir={half}", "--skip-test-db", *user)
+    words = (install, "--no-defaults", f"--datadir={half}", "--skip-test-db", *options)
     login = f"--auth-root-socket-user={getpass.getuser()}"
     done = run(
         (*words, "--auth-root-authentication-method=socket", login),

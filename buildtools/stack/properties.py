@@ -93,10 +93,10 @@ def redis_configuration(settings: Settings, data: Path) -> str:
     )
 
 
-def mysql_configuration(settings: Settings, data: Path, accounts: Path) -> str:
+def mysql_configuration(settings: Settings, data: Path, accounts: Path, temporary: Path) -> str:
     """MariaDB on TCP, its socket among its data; ``accounts`` is SQL that it runs at each start."""
     return (
-        f"[mysqld]\ndatadir={data}\nport={settings.db_port}\nbind-address={LOCAL}\n"
+        f"[mysqld]\ndatadir={data}\ntmpdir={temporary}\nport={settings.db_port}\nbind-address={LOCAL}\n"
         "socket=mysql.sock\npid-file=mysql.pid\nskip-name-resolve\n"
         "character-set-server=utf8mb4\ninnodb-buffer-pool-size=128M\n"
         f"init-file={accounts}\n"

@@ -109,6 +109,7 @@ class MariaDbServer:
         words = [_program("mariadbd", "mysqld"), "--no-defaults", *self._user()]
         words += [
             f"--datadir={self._data}",
+            f"--tmpdir={self.folder}",  # its own: a server that starts empties the one it has
             f"--socket={self.socket}",
             f"--port={self.port}",
             "--bind-address=127.0.0.1",
@@ -154,7 +155,8 @@ class MariaDbServer:
                     with contextlib.suppress(PermissionError):
                         parent.chmod(parent.stat().st_mode | 0o011)
         words = [_program("mariadb-install-db", "mysql_install_db"), "--no-defaults"]
-        words += [*self._user(), f"--datadir={self._data}", "--skip-test-db"]
+        words += [*self._user(), f"--datadir={self._data}", f"--tmpdir={self.folder}"]
+        words += ["--skip-test-db"]
         words += ["--auth-root-authentication-method=normal", "--skip-name-resolve"]
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE)
         if done.returncode:

@@ -94,6 +94,16 @@ def test_a_refused_reset_touches_nothing(stack: Project, variables: dict[str, st
     assert all(alive(pid) for pid in pids)
 
 
+def test_mariadb_keeps_its_temporary_files_to_itself(stack: Project) -> None:
+    """Another server that starts removes those that it finds in the folder that both have."""
+    own = stack.folder / "volumes" / "mysql-data" / "tmp"
+    pid = stack.services()["mysql"]["pid"]
+    opened = {str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()}
+    temporary = [one for one in opened if one.endswith("(deleted)")]
+    assert temporary
+    assert all(Path(one).is_relative_to(own) for one in temporary if not one.startswith("/memfd:"))
+
+
 def test_no_credential_is_in_a_log_or_on_a_command_line(stack: Project) -> None:
     lines = (stack.folder / ".env").read_text().splitlines()
     secrets = [line.split("=", 1)[1] for line in lines if "PASSWORD" in line]

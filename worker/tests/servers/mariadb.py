@@ -62,6 +62,7 @@ class MariaDb:
             install,
             "--no-defaults",
             f"--datadir={self.folder / 'data'}",
+            f"--tmpdir={self.folder}",  # its own: a server that starts empties the one it has
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
             *(["--user=mysql"] if os.geteuid() == 0 else []),
@@ -76,6 +77,7 @@ class MariaDb:
             server,
             "--no-defaults",
             f"--datadir={self.folder / 'data'}",
+            f"--tmpdir={self.folder}",  # its own: a server that starts empties the one it has
             f"--port={self.port}",
             "--bind-address=127.0.0.1",
             f"--socket={self.folder / 's'}",
