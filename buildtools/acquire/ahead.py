@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Ahead:
     """Calls that run beside the block; its end waits for them, so that none outlives it.
 
-    Their errors are passed over, and so is an interrupt: the block meets both by itself.
+    Their errors are passed over: the block meets them by itself. An interrupt waits for nothing.
     """
 
     def __init__(self) -> None:
@@ -40,6 +40,8 @@ class Ahead:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            return  # the process is about to end, and they with it
         for thread in self._threads:
             thread.join()
 

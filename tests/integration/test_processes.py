@@ -39,6 +39,7 @@ def test_children_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     while not (pid_file.is_file() and pid_file.read_text()):
         assert parent.poll() is None
         time.sleep(0.05)
+    time.sleep(1)  # a child is told to the watch in the moment after its start
     parent.kill()
     assert parent.wait() == -signal.SIGKILL
     assert gone(int(pid_file.read_text()))
