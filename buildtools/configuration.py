@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from buildtools.errors import UsageError
-from buildtools.targets import PythonAbi, Target, Version, parse_target
+from buildtools.targets import OperatingSystem, PythonAbi, Target, Version, parse_target
 
+_WORD = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_TAKEN = frozenset({"host", *OperatingSystem})
+"""Words that a target begins with already."""
 _KEYS = {
     "drivers": "a list of driver names",
     "targets": "a list of targets",
@@ -60,7 +64,8 @@ def load_configuration(folder: Path) -> Configuration:
             raise UsageError(
                 "pyproject.toml is not TOML", where=str(file), why=str(error)
             ) from error
-        table = document.get("tool", {}).get("buildtools")
+        tool = document.get("tool")
+        table = tool.get("buildtools") if isinstance(tool, dict) else None
         if table is not None:
             return _configuration(table, file, _project_name(document))
         if parent == folder:
@@ -149,6 +154,7 @@ def _configuration(table: object, file: Path, project: str) -> Configuration:
     named = shipped_targets()
     for name, settings in tables("target").items():
         named[name] = _named_target(name, settings, named, wrong)
+    _check_names(texts("drivers"), texts("targets"), named, wrong)
     return Configuration(
         root=file.parent,
         file=file,
@@ -163,12 +169,32 @@ def _configuration(table: object, file: Path, project: str) -> Configuration:
     )
 
 
+def _check_names(
+    drivers: Iterable[str],
+    targets: Iterable[str],
+    named: Mapping[str, Target],
+    wrong: Callable[[str, str], UsageError],
+) -> None:
+    """Refuse drivers and targets that no command would take; ``host`` is known when asked for."""
+    for driver in drivers:
+        if not _WORD.fullmatch(driver):
+            raise wrong("drivers", f"{driver!r} is no distribution's name")
+    for target in targets:
+        try:
+            if target != "host":
+                parse_target(target, named)
+        except UsageError as error:
+            raise wrong("targets", f"{error.what}: {error.why}") from error
+
+
 def _named_target(
     name: str,
     settings: object,
     named: Mapping[str, Target],
     wrong: Callable[[str, str], UsageError],
 ) -> Target:
+    if name in _TAKEN or not _WORD.fullmatch(name):
+        raise wrong(f"target.{name}", "is no name for a target: letters, digits, - and _")
     if not isinstance(settings, dict) or not isinstance(settings.get("spec"), str):
         raise wrong(f"target.{name}", 'needs spec = "OS/ARCH…"')
     if unknown := set(settings) - {"spec", "libraries"}:
@@ -181,7 +207,7 @@ def _named_target(
     try:
         target = parse_target(settings["spec"], named)
     except UsageError as error:
-        raise wrong(f"target.{name}.spec", str(error)) from error
+        raise wrong(f"target.{name}.spec", f"{error.what}: {error.why}") from error
     return replace(
         target, name=name, libraries=frozenset(libraries) if libraries is not None else None
     )

@@ -20,7 +20,7 @@ from buildtools.deploy.blueprint_reading import (
     merged,
     text_of,
 )
-from buildtools.deploy.blueprint_rules import across_services, of_service, of_variable
+from buildtools.deploy.blueprint_rules import OLD_RUNTIME, across_services, of_service, of_variable
 from buildtools.deploy.blueprint_shapes import (
     CRON,
     KEY_VALUE,
@@ -157,7 +157,7 @@ class _Walk:
             return KEY_VALUE
         if fields.get("type") == "cron":
             return CRON
-        if fields.get("type") == "web" and fields.get("runtime") == "static":
+        if fields.get("type") == "web" and "static" in {fields.get("runtime"), fields.get("env")}:
             return STATIC
         return SERVER
 
@@ -178,7 +178,7 @@ class _Walk:
             self._field(kind, name, key, value)
             seen.add(name)
         for name in kind.required:
-            if name not in seen:
+            if name not in seen and not (name == "runtime" and OLD_RUNTIME in seen):
                 self.say(node, Rule.MISSING_KEY, f"{kind.name} needs {name}")
         if kind.name == "environment variable":
             self.findings.extend(
@@ -188,6 +188,11 @@ class _Walk:
             self.findings.extend(of_service(node, self.path))
 
     def _field(self, kind: Shape, name: str, key: yaml.Node, value: yaml.Node) -> None:
+        if name == OLD_RUNTIME and "runtime" in kind.fields:
+            said = "env is the old name of runtime"
+            self.say(key, Rule.DEPRECATED, said, Severity.WARNING)
+            self.check(value, kind.fields["runtime"], name)
+            return
         if name not in kind.fields:
             close = get_close_matches(name, kind.fields, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""

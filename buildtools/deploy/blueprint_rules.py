@@ -11,20 +11,14 @@ import yaml
 
 from buildtools.deploy.blueprint_findings import BlueprintFinding, Rule
 from buildtools.deploy.blueprint_reading import Fields, fields_of, text_of
+from buildtools.deploy.plain_secrets import secret_kind
 from buildtools.findings import Severity
 
-_SECRET_NAME = re.compile(
-    r"(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|CREDENTIAL|_PWD$|_DSN$)",
-    re.IGNORECASE,
-)
-_SECRET_VALUE = re.compile(
-    r"://[^/\s:@]+:[^/\s@]+@|-----BEGIN [A-Z ]*PRIVATE KEY"
-    r"|^(AKIA[0-9A-Z]{16}|gh[pousr]_\w{20,}|sk-\w{20,})"
-)
-_HARMLESS = re.compile(r"^(|true|false|none|null|yes|no|\d{1,3})$", re.IGNORECASE)
 _SOURCES = ("value", "generateValue", "fromDatabase", "fromService", "fromGroup")
 _CRON_FIELD = re.compile(r"(\*|[0-9A-Za-z,\-*]+)(/\d{1,4})?")
 _FREE = "free"
+OLD_RUNTIME = "env"
+"""``runtime``'s name before; Render's Blueprint reference calls it supported but discouraged."""
 
 
 def of_service(node: yaml.Node, path: str) -> Iterator[BlueprintFinding]:
@@ -84,16 +78,18 @@ def _plan(service: _Place) -> Iterator[BlueprintFinding]:
 
 
 def _commands(service: _Place) -> Iterator[BlueprintFinding]:
-    kind, runtime = service.value("type"), service.value("runtime")
+    kind = service.value("type")
+    named = "runtime" if "runtime" in service.fields else OLD_RUNTIME
+    runtime = service.value(named)
     schedule = service.value("schedule")
     if schedule is not None and not _is_schedule(schedule):
         yield service.at("schedule", Rule.BAD_SCHEDULE, f"{schedule!r} is no cron schedule")
     native = runtime not in {None, "docker", "image", "static"}
     for name in ("buildCommand", "startCommand"):
         if native and name not in service.fields and kind in {"web", "worker", "pserv", "cron"}:
-            yield service.at("runtime", Rule.MISSING_COMMAND, f"a {runtime} service needs {name}")
+            yield service.at(named, Rule.MISSING_COMMAND, f"a {runtime} service needs {name}")
     if runtime == "image" and "image" not in service.fields:
-        yield service.at("runtime", Rule.MISSING_KEY, "runtime image needs image.url")
+        yield service.at(named, Rule.MISSING_KEY, "runtime image needs image.url")
     if kind == "worker" and "healthCheckPath" in service.fields:
         said = "a worker takes no requests, so no healthCheckPath"
         yield service.at("healthCheckPath", Rule.WRONG_VALUE, said)
@@ -190,11 +186,9 @@ def _source(variable: _Place, name: str, *, in_group: bool) -> Iterator[Blueprin
 
 def _plain_value(name: str, node: yaml.Node, path: str) -> Iterator[BlueprintFinding]:
     value = text_of(node) or ""
-    secret = _SECRET_VALUE.search(value) or (
-        _SECRET_NAME.search(name) and not _HARMLESS.match(value)
-    )
-    if secret:
-        said = f"{name} has a secret's name or form, and its value stands in the file"
+    kind = secret_kind(name, value)
+    if kind:
+        said = f"{name} {kind}, and its value stands in the file"
         yield BlueprintFinding.at_node(node, Rule.PLAINTEXT_SECRET, said, path=path)
     if name == "PYTHON_VERSION" and not re.fullmatch(r"\d+\.\d+\.\d+", value):
         said = f"PYTHON_VERSION {value!r} is not a whole version"

@@ -89,16 +89,26 @@ class _Table:
         value = self._table.get("environment", {})
         if not isinstance(value, dict):
             raise self.wrong("environment", "must be a table")
+        for name, given in value.items():
+            if not isinstance(given, (str, int, float)):
+                raise self.wrong("environment", f"{name} must be a text or a number")
         for name in (*value, *self.texts("secrets")):
             if not _VARIABLE.fullmatch(name):
                 raise self.wrong("environment", f"{name!r} is no variable's name")
-        return {key: str(item) for key, item in value.items()}
+        return {
+            key: str(item).lower() if isinstance(item, bool) else str(item)
+            for key, item in value.items()
+        }
 
     def seconds(self) -> int | None:
         value = self._table.get("shutdown_seconds")
         if value is None:
             return None
-        if not isinstance(value, int) or not 1 <= value <= LONGEST_SHUTDOWN:
+        if (
+            not isinstance(value, int)
+            or isinstance(value, bool)
+            or not 1 <= value <= LONGEST_SHUTDOWN
+        ):
             raise self.wrong("shutdown_seconds", "must be a whole number from 1 to 300")
         return value
 

@@ -57,6 +57,11 @@ def test_without_a_table_there_are_only_the_shipped_targets(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("table", "says"),
     [
+        ("drivers = ['no such!']", "drivers: 'no such!' is no distribution's name"),
+        ("drivers = ['../x']", "drivers: '../x' is no distribution's name"),
+        ("targets = ['linux/zz']", "targets: 'linux/zz' is not a target: linux has no 'zz'"),
+        ("target.host.spec = 'linux/x86_64'", "target.host: is no name for a target"),
+        ("target.'a/b'.spec = 'linux/x86_64'", "target.a/b: is no name for a target"),
         ("driver = ['x']", "driver: is not known"),
         ("drivers = 'mysqlclient'", "drivers: must be a list"),
         ("drivers = [1]", "drivers: must be a list"),
@@ -75,6 +80,11 @@ def test_a_mistake_is_told_with_its_file_and_key(tmp_path: Path, table: str, say
         load_configuration(root)
     assert says in str(caught.value)
     assert str(root / "pyproject.toml") in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["tool = 3\n", "[[tool]]\nx = 1\n"])
+def test_a_tool_that_is_no_table_says_nothing(tmp_path: Path, text: str) -> None:
+    assert load_configuration(project(tmp_path, text)).drivers == ()
 
 
 def test_what_is_no_toml_is_told(tmp_path: Path) -> None:

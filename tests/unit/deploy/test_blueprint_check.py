@@ -273,6 +273,20 @@ def test_an_alias_in_a_circle_ends() -> None:
     assert errors("services: &a\n  - *a\n")
 
 
+@pytest.mark.parametrize("runtime", ["python", "static", "docker"])
+def test_runtimes_old_name_is_still_read(runtime: str) -> None:
+    commands = {"static": "", "docker": ""}.get(runtime, "    startCommand: b\n")
+    text = f"services:\n  - type: web\n    name: a\n    env: {runtime}\n    buildCommand: b\n{commands}"
+    if runtime == "static":
+        text += "    staticPublishPath: dist\n"
+    (found,) = check_blueprint(text, "render.yaml")
+    assert (found.rule, found.severity, found.line, found.column) == (
+        Rule.DEPRECATED, Severity.WARNING, 4, 5
+    )  # fmt: skip
+    broken = check_blueprint(text.replace(f"env: {runtime}", "env: perl"), "render.yaml")
+    assert (Rule.WRONG_VALUE, 4, 10) in {(one.rule, one.line, one.column) for one in broken}
+
+
 def test_every_rule_has_a_remedy() -> None:
     for rule in Rule:
         assert rule.remedy
