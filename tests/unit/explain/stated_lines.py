@@ -278,6 +278,9 @@ TEXTS: tuple[tuple[str, str], ...] = (
     ("unknown", "$ ldd /a/b.so\nError relocating /a/b.so: PyExc_ValueError: symbol not found\nError relocating /a/b.so: PyErr_Format: symbol not found"),
     ("corrupt-binary", "a.so: invalid ELF header\n$ head a.so\nversion https://git-lfs.github.com/spec/v1\noid sha256:00"),
     ("kafka-advertised-listener", "ERROR fetching topic metadata for topics [Set(t)] from broker [ArrayBuffer(id:0,host:a,port:9092)] failed\njava.nio.channels.UnresolvedAddressException"),
+    ("shadowed", "Traceback (most recent call last):\n  File 'D:\\x.py', line 1, in <module>\n    from x import Y\nImportError: cannot import name 'Y' from partially initialized module 'x' (most likely due to a circular import) (D:\\x.py)"),
+    ("shadowed", '  File "/a/redis.py", line 1, in <module>\n    from r import R\nImportError: cannot import name \'R\' from partially initialized module \'r\' (most likely due to a circular import) (/a/site-packages/r/__init__.py)'),
+    ("unknown", '  File "/a/x/x.py", line 1, in <module>\n    from x import Y\nImportError: cannot import name \'Y\' from partially initialized module \'x\' (most likely due to a circular import) (/a/x/__init__.py)'),
     ("index-unreachable", "pip install x\nurllib.error.URLError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"),
 )  # fmt: skip
 """Texts of several lines, whose root is another than what one line would say alone."""
