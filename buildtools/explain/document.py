@@ -19,10 +19,13 @@ _PREFIX = re.compile(
     | [\w.-]{1,60}\s+\|\s           # compose: service
     | remote:\s                     # Heroku, through git
     | npm\s(?:ERR!|error|warn|WARN)\s | gyp\s(?:ERR!|info|verb)\s
+    | [^\t]{1,60}\t[^\t]{1,60}\t(?=\d{4}-\d\d-\d\dT)  # gh run view --log: job and step
     | \[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?:?\s
     | (?:stdout|stderr)\s[FP]\s      # Kubernetes: stream
     | [A-Z][a-z]{2}\s+\d{1,2}\s\d\d:\d\d:\d\d(?:\s[AP]M)?\s+(?:[\w.-]+\s(?=[\w.-]+\[))?
     | [\w.-]{1,40}\[[\w.-]{1,20}\]:\s  # journald, Heroku: unit
+    | (?:\[[\w.@: -]{1,40}\]\s)?(?:DEBUG|INFO|WARN(?:ING)?|ERROR|FATAL|CRITICAL)
+      \s+[\w.$]{1,80}\s-\s           # a program's log: thread, level, logger
     | \#\#\[\w+\] | ::error[^:]*::
     | ==>\s | ----->\s
     )"""
@@ -33,6 +36,8 @@ WRAP_WIDTH = 60
 _TERMINALS = frozenset({72, 76, 78, 79, 80, 100, 120, 132})
 """Widths that one longest line is enough to betray."""
 _FLOW_LIMIT = 256 << 10
+_MARKS = 4
+"""So many may stand before a line: a quote's, a job's, a time's, a stream's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,16 @@ def documents(lines: Sequence[RawLine]) -> tuple[Document, ...]:
     made = [_document(plain, numbers, shown, "\n")]
     if len(made[0].text) <= _FLOW_LIMIT and len(plain) > 1:
         made.append(_document(*_unwrapped(plain, numbers, shown)))
+        unmarked = plain
+        for _ in range(_MARKS):
+            marked, unmarked = unmarked, _without_mark(unmarked)
+            if unmarked == marked:
+                break
+            whole = _unwrapped(unmarked, numbers, shown)
+            if len(whole[0]) < len(plain):
+                made.append(_document(*whole))
+        if unmarked != plain:
+            made.append(_document(unmarked, numbers, shown, "\n"))
         stripped = [_without_prefix(part) for part in plain]
         made.append(_document(stripped, numbers, shown, " "))
     return tuple(made)
@@ -88,6 +103,23 @@ def _without_prefix(text: str) -> str:
     return text.rstrip()
 
 
+def _without_mark(plain: list[str]) -> list[str]:
+    """Lines without the first that a log puts before each, but with their own indent.
+
+    What a collector wraps at a fixed width and then marks is of one width without the marks only.
+    """
+    cut: list[str | None] = []
+    for text in plain:
+        bare = text.lstrip()
+        found = _PREFIX.match(bare)
+        cut.append(bare[found.end() :] if found else None)
+    indents = [len(text) - len(text.lstrip()) for text in cut if text and text.strip()]
+    indent = min(indents, default=0)
+    return [
+        whole if text is None else text[indent:] for whole, text in zip(plain, cut, strict=True)
+    ]
+
+
 def _unwrapped(
     plain: list[str], numbers: list[int], shown: list[str]
 ) -> tuple[list[str], list[int], list[str], str]:
@@ -100,15 +132,18 @@ def _unwrapped(
     kept: list[int] = []
     texts: list[str] = []
     going_on = False
+    glue = ""
     for line, number, text in zip(plain, numbers, shown, strict=True):
         if going_on:
-            joined[-1] += line
-            texts[-1] += text
+            joined[-1] += glue + line
+            texts[-1] += glue + text
         else:
             joined.append(line)
             kept.append(number)
             texts.append(text)
-        going_on = len(line) == width
+        # A blank at the cut is gone with the other blanks at a line's end.
+        going_on = len(line) >= width - 1
+        glue = " " * (width - len(line))
     return joined, kept, texts, "\n"
 
 

@@ -26,6 +26,7 @@ _QUOTES = str.maketrans({
 _ENTITY = re.compile(r"&(?:#x?[0-9A-Fa-f]{1,6}|quot|apos|lt|gt|amp|nbsp|lsquo|rsquo);")
 _IN_STRING = re.compile(r"""^\s*[\[{"].*?["'}\]]\s*,?\s*$|": ?"|\\n\s+(?:at|File) |\\r\\n""")
 """A line that is JSON, or that quotes a program's output as JSON does."""
+_LOG_OF_DOCKER = re.compile(r"""^\{"log":\s?"((?:[^"\\]|\\.)*)",\s?"stream":""")
 _ESCAPED = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)")
 _PLAIN: Mapping[str, str] = {"n": "\n", "r": "\n", "t": " ", '"': '"', "'": "'", "/": "/"}
 
@@ -40,6 +41,8 @@ def unescaped(text: str) -> list[str]:
     r"""The lines that a line of JSON holds as one, its ``\n`` and ``\"`` read; else the line."""
     if "\\" not in text or not _IN_STRING.search(text):
         return [text]
+    if found := _LOG_OF_DOCKER.match(text):
+        text = found.group(1)
     return [part for part in _ESCAPED.sub(_read_escape, text).split("\n") if part.strip()] or [""]
 
 

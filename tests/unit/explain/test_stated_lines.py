@@ -18,6 +18,8 @@ DRESSES = {
     "quoted": "> {}",
     "kubernetes": "2026-11-22T04:36:53.123456789Z stderr F {}",
     "journald": "Nov 25 10:00:00 web1 app[123]: {}",
+    "gh run view": "build\tInstall\t2026-11-22T04:36:53.1234567Z {}",
+    "log4j": "2026-11-22 04:36:53,123 [worker-3] ERROR app.main - {}",
 }
 
 
@@ -44,6 +46,29 @@ def test_what_a_log_puts_before_a_line_changes_nothing(dress: str) -> None:
 @pytest.mark.parametrize(("cause", "text"), TEXTS)
 def test_a_stated_text_has_its_root(cause: str, text: str) -> None:
     assert explain(text).cause == cause
+
+
+@pytest.mark.parametrize("dress", DRESSES.values(), ids=DRESSES)
+def test_nor_before_the_lines_of_a_text(dress: str) -> None:
+    wrong = [
+        (cause, text)
+        for cause, text in TEXTS
+        if explain("\n".join(map(dress.format, text.split("\n")))).cause != cause
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("mark", ["", "2026-11-22T04:36:53.123Z  ", "web-1  | "])
+@pytest.mark.parametrize("width", [80, 100])
+def test_a_line_may_be_wrapped_and_then_marked(width: int, mark: str) -> None:
+    wrong = []
+    for cause, line in LINES:
+        words = f"{'x' * (width - 14)} failed: {line}"
+        pieces = [words[start : start + width] for start in range(0, len(words), width)]
+        text = "\n".join(mark + piece for piece in pieces)
+        if explain(f"{mark}building\n{text}\n{mark}done").cause != cause:
+            wrong.append((cause, line))
+    assert wrong == []
 
 
 @pytest.mark.parametrize("line", NEGATIVES)
