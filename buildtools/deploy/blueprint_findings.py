@@ -35,6 +35,7 @@ class Rule(StrEnum):
     OPEN_TO_ALL = "blueprint-open-to-all"
     EMPTY_FILTER = "blueprint-empty-filter"
     PYTHON_VERSION = "blueprint-python-version"
+    LOST_DIGITS = "blueprint-lost-digits"
     DRIFT = "blueprint-drift"
 
     @property
@@ -68,6 +69,7 @@ _REMEDIES = {
     Rule.OPEN_TO_ALL: "List the addresses that may connect, or [] for internal traffic only.",
     Rule.EMPTY_FILTER: "Remove the key or give it paths: an empty list clears the filter.",
     Rule.PYTHON_VERSION: 'Write the whole version, in quotes, such as "3.13.4".',
+    Rule.LOST_DIGITS: "Put the value in quotes, so that it stays as it is written.",
     Rule.DRIFT: "Write the Blueprint again: buildtools render blueprint --write render.yaml",
 }
 

@@ -190,9 +190,23 @@ def _plain_value(name: str, node: yaml.Node, path: str) -> Iterator[BlueprintFin
     if kind:
         said = f"{name} {kind}, and its value stands in the file"
         yield BlueprintFinding.at_node(node, Rule.PLAINTEXT_SECRET, said, path=path)
+    number = _number_of(node)
+    if number and name != "PYTHON_VERSION":
+        said = f"{name} {value} without quotes is the number {number}"
+        yield BlueprintFinding.at_node(
+            node, Rule.LOST_DIGITS, said, path=path, severity=Severity.WARNING
+        )
     if name == "PYTHON_VERSION" and not re.fullmatch(r"\d+\.\d+\.\d+", value):
         said = f"PYTHON_VERSION {value!r} is not a whole version"
         yield BlueprintFinding.at_node(node, Rule.PYTHON_VERSION, said, path=path)
+
+
+def _number_of(node: yaml.Node) -> str:
+    """The number that YAML makes of a value, where that is written otherwise; else empty."""
+    if not isinstance(node, yaml.ScalarNode) or not node.tag.endswith(":float"):
+        return ""
+    read = str(yaml.safe_load(node.value))
+    return "" if read == node.value else read
 
 
 def _is_schedule(text: str) -> bool:

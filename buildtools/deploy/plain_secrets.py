@@ -35,7 +35,9 @@ _NAME = re.compile(
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PUBLIC = re.compile(
     r"PUBLISHABLE|PUBLIC_KEY|SITE_KEY|ANON_KEY|NETWORK_PASSPHRASE|^(?:NO|USE|HAS|REQUIRE|DISABLE|ENABLE)_"
+    r"|^(?:NEXT_PUBLIC|NUXT_PUBLIC|EXPO_PUBLIC|PUBLIC|VITE|REACT_APP|GATSBY)_"
 )
+"""What is not secret by its name: what such a prefix has is built into the page for all to read."""
 _SETTING = re.compile(r"(?i)|true|false|none|null|yes|no|on|off|\d{1,3}|default|disabled|enabled")
 _PLACEHOLDER = re.compile(
     r"(?i).*(?:\byour\b|\byour[-_ ]|change[-_ ]?(?:me|this|it)|replace|placeholder|example"

@@ -287,6 +287,15 @@ def test_runtimes_old_name_is_still_read(runtime: str) -> None:
     assert (Rule.WRONG_VALUE, 4, 10) in {(one.rule, one.line, one.column) for one in broken}
 
 
+@pytest.mark.parametrize(
+    ("written", "warned"), [("20.10", 1), ("20.1", 0), ('"20.10"', 0), ("20.10.1", 0), ("4", 0)]
+)
+def test_a_value_that_yaml_would_shorten_is_a_warning(written: str, warned: int) -> None:
+    text = WORKER + f"    envVars:\n      - key: NODE_VERSION\n        value: {written}\n"
+    found = [(one.rule, one.severity, one.line, one.column) for one in check_blueprint(text, "x")]
+    assert found == [(Rule.LOST_DIGITS, Severity.WARNING, 10, 16)] * warned
+
+
 def test_every_rule_has_a_remedy() -> None:
     for rule in Rule:
         assert rule.remedy

@@ -81,6 +81,8 @@ HARMLESS = [
     ("DATABASE_URL", "sqlite:////var/data/app.db"),
     ("ORIGINS", "http://localhost:3000,https://a.example.com"),
     ("IMAGE", "ghcr.io/acme/app@sha256:" + HEX),
+    ("VITE_FIREBASE_API_KEY", HEX),
+    ("NEXT_PUBLIC_API_KEY", HEX),
     ("KEYBOARD", "qwerty"),
     ("COMPASS", "north"),
     ("STATIC_URL", "https://example.com:8443/@v1"),
