@@ -163,12 +163,19 @@ def _distributions(context: Context, known: Iterable[Finding]) -> list[Finding]:
             shown,
             broken=distribution.name in broken,
             installed=not wheel,
+            named=_tag_of(context.tree.root) if wheel else "",
         )
         if tag is not None:
             found.append(tag)
         command = context.command(distribution)
         findings += [replace(one, command=command) for one in found]
     return findings
+
+
+def _tag_of(path: str) -> str:
+    """The tag at the end of a wheel's file name (PEP 427); empty where it has none."""
+    parts = path.rpartition("/")[2].removesuffix(".whl").split("-")
+    return "-".join(parts[-3:]) if len(parts) in {5, 6} else ""
 
 
 def _providers(

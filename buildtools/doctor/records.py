@@ -109,14 +109,21 @@ def _changed(path: str) -> float | None:
 
 
 def tag_finding(
-    distribution: Distribution, target: Target, shown: str, *, broken: bool, installed: bool
+    distribution: Distribution,
+    target: Target,
+    shown: str,
+    *,
+    broken: bool,
+    installed: bool,
+    named: str = "",
 ) -> Finding | None:
     """The distribution's tags, when none of them fits the target.
 
     ``broken`` says that its modules were found not to load there: the tags then only confirm it.
-    What is not ``installed`` but lies there as a wheel, no installer would take.
+    What is not ``installed`` but lies there as a wheel, no installer would take; ``named`` is the
+    tag in that wheel's file name, which is what an installer goes by.
     """
-    tags = distribution.tags
+    tags = (named,) if named else distribution.tags
     if not tags or any(tag_fits(tag, target) for tag in tags):
         return None
     found = f"found a wheel tagged {', '.join(tags[:3])}; requires one for {target.spec}"

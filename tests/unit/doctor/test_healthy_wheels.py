@@ -93,6 +93,11 @@ def test_a_wheel_for_another_place_is_an_error_whatever_it_holds(tmp_path: Path)
     assert told(mere) == set()
     assert error in told(mere, MACOS)
     assert error in told(mere, "linux/aarch64/glibc2.28/cp311")
+    # What an installer goes by is the file's name, whatever WHEEL says.
+    lying = wheel(tmp_path, {"drv/x.txt": b""}, "py3-none-any")
+    renamed = lying.rename(tmp_path / "drv-1.0-py3-none-macosx_11_0_arm64.whl")
+    assert told(renamed) == {error}
+    assert told(renamed, MACOS) == set()
     program = wheel(tmp_path, {"drv-1.0.data/scripts/drv": GOOD}, "py3-none-macosx_11_0_arm64")
     assert told(program) == {error}
     assert told(program, MACOS) == set()
