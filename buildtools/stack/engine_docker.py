@@ -117,9 +117,9 @@ class DockerEngine:
         )
         new: dict[str, tuple[str, ...]] = {}
         try:
-            for one in missing:
-                own = layout.plain.get(one.name, {})
-                new[one.name] = make_volumes(self._docker(), self.endpoint, self._settings, own)
+            # Of all services, since compose makes them all at the first start of any.
+            for name, own in layout.plain.items():
+                new[name] = make_volumes(self._docker(), self.endpoint, self._settings, own)
             start.carry_out(wanted)
         except BaseException:
             half = {name: made for name, made in new.items() if name not in start.healthy}
