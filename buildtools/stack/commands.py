@@ -139,7 +139,12 @@ def _java(name: str, mode: Mode, settings: Settings, machine: Machine) -> tuple[
         logging = _written(settings, "log4j2.properties", properties.LOG4J2)
         option = f"-Dlog4j2.configurationFile={logging}"
     java = find_program("java", machine.environ)
-    return (java, *_HEAP[name], *_JAVA, option, "-cp", f"{jars}/*")
+    # Its own: a Java that is killed leaves there what its libraries unpacked.
+    temporary = settings.folder / "tmp" / name
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True, mode=0o700)
+    place = f"-Djava.io.tmpdir={temporary}"
+    return (java, *_HEAP[name], *_JAVA, place, option, "-cp", f"{jars}/*")
 
 
 def _zookeeper(service: Service, settings: Settings, machine: Machine) -> tuple[str, ...]:

@@ -107,6 +107,11 @@ def connect(
             records=RECORDS,
         )
     )
-    words = [need("java"), "-Xmx1g", f"-Dlog4j2.configurationFile=file:{logging}"]
-    words += ["-cp", f"{jars}/*", "org.apache.kafka.connect.cli.ConnectStandalone"]
+    words = [need("java"), "-Xmx1g", f"-Djava.io.tmpdir={folder}"]
+    words += [
+        f"-Dlog4j2.configurationFile=file:{logging}",
+        "-cp",
+        f"{jars}/*",
+        "org.apache.kafka.connect.cli.ConnectStandalone",
+    ]
     return Program([*words, str(worker), str(sink)], log=folder / "connect.log")

@@ -214,6 +214,7 @@ class KafkaServer:
             need("java"),
             "-Xmx512m",
             "-XX:TieredStopAtLevel=1",
+            f"-Djava.io.tmpdir={self._folder}",  # a Java that is killed leaves files there
             f"-D{option}=file:{settings}",
         ]
         command += ["-cp", f"{libraries}/*", main, *arguments]
