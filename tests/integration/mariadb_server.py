@@ -59,7 +59,8 @@ class MariaDbServer:
         self.log = folder / "error.log"
         self.said = folder / "said.log"
         self._data = folder / "data"
-        # A socket's path holds 107 bytes at most; a test's own folder may be deeper than that.
+        # A socket's path holds 107 bytes at most; a test's own folder may be deeper than that, and
+        # another run of pytest closes the way into it to every user but root.
         self._short = Path(tempfile.mkdtemp(prefix="mdb-"))
         self.socket = self._short / "s.sock"
         self._options = options
@@ -109,7 +110,7 @@ class MariaDbServer:
         words = [_program("mariadbd", "mysqld"), "--no-defaults", *self._user()]
         words += [
             f"--datadir={self._data}",
-            f"--tmpdir={self.folder}",  # its own: a server that starts empties the one it has
+            f"--tmpdir={self._short}",  # its own: a server that starts empties the one it has
             f"--socket={self.socket}",
             f"--port={self.port}",
             "--bind-address=127.0.0.1",
@@ -155,7 +156,7 @@ class MariaDbServer:
                     with contextlib.suppress(PermissionError):
                         parent.chmod(parent.stat().st_mode | 0o011)
         words = [_program("mariadb-install-db", "mysql_install_db"), "--no-defaults"]
-        words += [*self._user(), f"--datadir={self._data}", f"--tmpdir={self.folder}"]
+        words += [*self._user(), f"--datadir={self._data}", f"--tmpdir={self._short}"]
         words += ["--skip-test-db"]
         words += ["--auth-root-authentication-method=normal", "--skip-name-resolve"]
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE)
