@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import logging
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -61,6 +62,14 @@ def _table(module: str, entity: Any, given: Any) -> sa.Table:
     return table
 
 
+@contextmanager
+def unknown_types_passed_over() -> Iterator[None]:
+    """SQLAlchemy does not warn of columns of types that it has no class for (POINT, INET6)."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Did not recognize type", SAWarning)
+        yield
+
+
 def reflected_tables(engine: sa.Engine, names: Iterable[str] | None = None) -> dict[str, sa.Table]:
     """The tables that a database holds, or those of these names; each is an entity of its name.
 
@@ -74,9 +83,7 @@ def reflected_tables(engine: sa.Engine, names: Iterable[str] | None = None) -> d
         missing = sorted(wanted - there)
         if missing:
             raise EntitiesInvalid(f"the database has no table {', '.join(missing)}")
-        with warnings.catch_warnings():
-            # types that SQLAlchemy does not know: told below, with what comes of it
-            warnings.filterwarnings("ignore", "Did not recognize type", SAWarning)
+        with unknown_types_passed_over():  # told below, with what comes of it
             metadata.reflect(engine, only=sorted(wanted))
         _find_documents(engine, metadata)
     except SQLAlchemyError as error:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from database_consumer.entities.model import VERSION_COLUMN, Catalogue, EntityTable, Key
+from database_consumer.entities.own import unknown_types_passed_over
 from database_consumer.failures import RecordFailure, TransientFailure
 from database_consumer.handlers import Handlers
 from database_consumer.stores.applying import Applier
@@ -87,7 +88,9 @@ class SqlStore:
                 if not inspector.has_table(table.name):
                     _log.warning("entity %s: there is no table %s", table.entity, table.name)
                     continue
-                there = {str(one["name"]).lower() for one in inspector.get_columns(table.name)}
+                with unknown_types_passed_over():
+                    columns = inspector.get_columns(table.name)
+                there = {str(one["name"]).lower() for one in columns}
                 wanted = [*table.columns, *([VERSION_COLUMN] if table.versioned else [])]
                 if lacking := [one for one in wanted if one.lower() not in there]:
                     _log.warning(
