@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+from contextlib import suppress
+from typing import BinaryIO
 
 from buildtools.archives import Files
 from buildtools.binaries import Binary, BinaryFacts, BinaryInvalid
@@ -22,12 +24,23 @@ class FactsCache:
         self._sizes: dict[str, int] = {}
         self.bytes = 0
 
-    def scanned(self, files: Files, path: str) -> Binary | BinaryInvalid:
-        """The binary at a path of the tree, whose size counts as looked at."""
-        known = self._read.get((files.on_disk, path))
+    def scanned(self, files: Files, path: str, *, symbols: bool = False) -> Binary | BinaryInvalid:
+        """The binary at a path of the tree, whose size counts as looked at.
+
+        With ``symbols`` it is read with them, at once: to read it again later costs twice.
+        """
+        key = (files.on_disk, path)
+        known = self._read.get(key)
         if known is None:
-            known = self._load(files, path)
-            self._read[files.on_disk, path] = known
+            known = self._load(files, path, symbols=symbols)
+            self._read[key] = known
+            if symbols and isinstance(known, Binary):
+                facts = self.slice(known)
+                self._symbols[key] = facts if facts.defined is not None else None
+        elif symbols and isinstance(known, Binary) and self.slice(known).defined is None:
+            facts_then = self.with_symbols(files, path)  # it was read before, as a library
+            if facts_then is not None:
+                known = Binary(format=known.format, slices=(facts_then,))
         self.bytes += self._sizes.pop(path, 0)
         return known
 
@@ -62,7 +75,7 @@ class FactsCache:
                 return facts
         return binary.slices[0]
 
-    def _load(self, files: Files, path: str) -> Binary | BinaryInvalid:
+    def _load(self, files: Files, path: str, *, symbols: bool = False) -> Binary | BinaryInvalid:
         try:
             stream = files.open(path)
         except OSError as error:
@@ -70,11 +83,20 @@ class FactsCache:
         with stream:
             self._sizes[path] = stream.seek(0, io.SEEK_END)
             try:
-                return read_binary(stream)
+                return _read(stream, symbols=symbols)
             except BinaryInvalid as error:
                 return error
             except OSError as error:
                 return _Unopened(error.strerror or str(error))
+
+
+def _read(stream: BinaryIO, *, symbols: bool) -> Binary:
+    """A binary with its symbols; without them where only they are damaged."""
+    if symbols:
+        with suppress(BinaryInvalid):
+            return read_binary(stream, symbols=True)
+        stream.seek(0)
+    return read_binary(stream)
 
 
 class _Unopened(BinaryInvalid):

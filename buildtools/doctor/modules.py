@@ -83,7 +83,8 @@ class ModuleJudge:
         )
 
     def _judgements(self, module: NativeFile) -> tuple[Judgement, ...]:
-        binary = self._of.facts.scanned(self._files, module.path)
+        any_release = takes_any_release(module.name)
+        binary = self._of.facts.scanned(self._files, module.path, symbols=any_release)
         if isinstance(binary, BinaryInvalid):
             return (_corrupt(why_unopened(self._files, module.path, binary)),)
         target = self._of.target_of(module.place.python)
@@ -99,7 +100,7 @@ class ModuleJudge:
             return judgements
         wants_symbols = self._wants_symbols(module, facts, resolved)
         judgements += self._libraries(module, resolved, target, symbols=wants_symbols)
-        if not judgements and not wants_symbols and not takes_any_release(module.name):
+        if not judgements and not wants_symbols and not any_release:
             self._healthy.add(healthy)
         return judgements
 
@@ -134,8 +135,6 @@ class ModuleJudge:
             else ()
         )
         judgements = judge(binary, module.name, target, resolved=known)
-        if not judgements and takes_any_release(module.name):
-            judgements = self._with_own_symbols(module, binary, target, known)
         if not judgements or module.name is None:
             return judgements
         if module.name.suffix == ".so" and any(one.cause in _NOT_HERE for one in judgements):
