@@ -16,6 +16,7 @@ from buildtools.host import (
 )
 from buildtools.recipes import Recipe, derived_recipe, find_recipe, load_recipes
 from buildtools.targets import (
+    LibCFamily,
     PythonAbi,
     Target,
     Version,
@@ -90,14 +91,23 @@ def cells(
 
 
 def interleaved(wanted: Sequence[Cell]) -> tuple[Cell, ...]:
-    """The cells with those of one target apart: what they share is made once, and waited for."""
+    """The cells in the order to begin them.
+
+    Those of one target are apart: what they share is made once, and waited for. Those of musl come
+    first: zig compiles that C library as well, which takes twice as long as the rest of such a
+    cell, and what takes longest must not be left for the end.
+    """
     queues: dict[tuple[str, str, str], list[Cell]] = {}
-    for cell in wanted:
+    for cell in sorted(wanted, key=lambda one: not _is_musl(one.target)):
         queues.setdefault(cell.target.same_machine, []).append(cell)
     ordered: list[Cell] = []
     while any(queues.values()):
         ordered += [queue.pop(0) for queue in queues.values() if queue]
     return tuple(ordered)
+
+
+def _is_musl(target: Target) -> bool:
+    return target.libc is not None and target.libc.family is LibCFamily.MUSL
 
 
 def _places(

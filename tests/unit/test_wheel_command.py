@@ -62,8 +62,17 @@ def test_a_python_that_is_not_here_is_a_cell_all_the_same(tmp_path: Path) -> Non
     assert found.abi.ext_suffixes[0] == ".cpython-315-aarch64-linux-gnu.so"
 
 
+def test_the_longest_cells_begin_first(tmp_path: Path) -> None:
+    targets = ["linux/aarch64", "darwin/arm64", "linux/x86_64/musl"]
+    wanted = cells(["apsw"], targets, [], load_configuration(tmp_path))
+    assert [one.target.spec.split("/")[0] for one in wanted] == ["linux", "darwin", "linux"]
+    first, *others = interleaved(wanted)
+    assert first == wanted[2]
+    assert tuple(others) == wanted[:2]
+
+
 def test_cells_of_one_target_are_kept_apart(tmp_path: Path) -> None:
-    targets = ["linux/aarch64", "linux/x86_64/musl"]
+    targets = ["linux/aarch64", "linux/x86_64"]
     wanted = cells(["apsw", "pysqlite3"], targets, [], load_configuration(tmp_path))
     assert [one.target.arch for one in wanted] == ["aarch64", "x86_64"] * 2
     two = (wanted[0], wanted[2], wanted[1], wanted[3])
