@@ -132,8 +132,8 @@ def _emulated(folder: Path) -> tuple[float, float, str]:
     seconds = tree.run(["apt-get", "update", "-q"])
     install = ["apt-get", "install", "-q", "--yes", "--no-install-recommends"]
     seconds += tree.run([*install, *_INSTALL.split()])
-    build = tree.run([*pip, "wheel", "--no-deps", "--wheel-dir", "/root", "mysqlclient"])
-    wheel = next((tree.root / "root").glob("mysqlclient-*.whl"))
-    proof = [*pip, "install", "--break-system-packages", "--no-deps", f"/root/{wheel.name}"]
+    build = tree.run([*pip, "wheel", "--no-deps", "--wheel-dir", "/srv", "mysqlclient"])
+    wheel = next((tree.root / "srv").glob("mysqlclient-*.whl"))
+    proof = [*pip, "install", "--break-system-packages", "--no-deps", f"/srv/{wheel.name}"]
     seconds += build + tree.run(proof) + tree.run(["python3", "-c", _IMPORT])
     return seconds, build, tree.how

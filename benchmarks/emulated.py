@@ -53,7 +53,7 @@ class EmulatedTree:
         environment = clean_environment(
             {
                 "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                "HOME": "/root",
+                "HOME": "/srv",
                 "LC_ALL": "C.UTF-8",
                 "DEBIAN_FRONTEND": "noninteractive",
                 # requests, which pip uses, takes its own variable before pip's option.

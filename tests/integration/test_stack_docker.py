@@ -1,4 +1,7 @@
-"""The stack in containers: the compose files themselves, a real engine, images made here."""
+"""The stack in containers: the compose files themselves, a real engine, images made here.
+
+Long because one engine and one set of images, which take minutes to make, serve every test of it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Drivers that crash, hang, vanish or lie about why they do not load: each has its own verdict."""
+"""Drivers that crash, hang, vanish or lie about why they do not load: each has its own verdict.
+
+Long because each kind of trouble is a driver made here, planted and tried, all by the same means.
+"""
 
 import json
 import shutil
