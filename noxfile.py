@@ -115,6 +115,8 @@ def bench(session: nox.Session) -> None:
     others = [word for word in session.posargs if word not in WORKER_LINES]
     if others or not mine:
         session.install("-e", ".", *GROUPS["test"], *GROUPS["oracles"])
+        if "stack" in others:
+            session.install("-e", "worker", "docker>=7.1")
         session.run("python", "-m", "benchmarks.run", *others)
     if mine or not others:
         session.install("-e", "worker", *WORKER_GROUPS["test"])

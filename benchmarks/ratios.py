@@ -1,4 +1,4 @@
-"""One measured ratio, and how commands and functions are timed against each other."""
+"""One measured ratio or spread, and how commands and functions are timed against each other."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,8 @@ class Ratio:
     Without a peer ``at_most`` bounds our seconds themselves. With a peer and no bound the row only
     tells: nothing was asked.
     """
+
+    COLUMNS: ClassVar = ("work", "ours", "peer", "peer's", "ratio", "asked", "holds")
 
     work: str
     ours: float
@@ -45,6 +48,31 @@ class Ratio:
             shown = f"{self.ours / self.theirs:.2f}"
             return (self.work, ours, self.peer, theirs, shown, "", "")
         return (self.work, ours, self.peer, theirs, shown, asked, "yes" if holds else "NO")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Seconds of several rounds, and the bound on the longest that was asked for, if one was."""
+
+    COLUMNS: ClassVar = ("work", "least", "median", "most", "asked", "holds")
+
+    work: str
+    seconds: Sequence[float]
+    at_most: float | None = None
+
+    def cells(self) -> tuple[str, ...]:
+        """The row of the table."""
+        most = max(self.seconds)
+        spread = (min(self.seconds), statistics.median(self.seconds), most)
+        shown = tuple(f"{one:.2f} s" for one in spread)
+        if self.at_most is None:
+            return (self.work, *shown, "", "")
+        return (
+            self.work,
+            *shown,
+            f"<= {self.at_most:g} s",
+            "yes" if most <= self.at_most else "NO",
+        )
 
 
 def _shown(seconds: float) -> str:

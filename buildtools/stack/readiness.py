@@ -6,16 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from buildtools.findings import Cause
 from buildtools.stack.checks import health
 from buildtools.stack.settings import Settings
 from buildtools.stack.topics import Topic
-from buildtools.stack.topics_admin import settle_topics
-from buildtools.stack.trouble import StackError, missing_extra
+from buildtools.stack.topics_admin import create_missing
+from buildtools.stack.trouble import missing_extra
 
 if TYPE_CHECKING:
     from database_consumer.readiness import Answer, Moment, Probe, Report
 
-PAUSE_SECONDS = 0.05
+PAUSE_SECONDS = 0.02
 _SURE = 3
 """Looks in a row after which a wrong advertised address is no moment of the start any more."""
 
@@ -39,11 +40,11 @@ def wait_for(
     except ImportError as error:
         raise missing_extra("database_consumer") from error
     probes = _probes(settings, names, topics, create=create)
-    try:
-        return wait_ready(probes, timeout=timeout, pause=PAUSE_SECONDS, tell=tell)
-    finally:
-        for probe in probes:
-            probe.close()
+    report = wait_ready(probes, timeout=timeout, pause=PAUSE_SECONDS, tell=tell)
+    # Not after an interrupt: a client that is still asked something would hold up the end.
+    for probe in probes:
+        probe.close()
+    return report
 
 
 def brokers(settings: Settings) -> str:
@@ -103,12 +104,10 @@ class _StackKafka:
             "reconnect.backoff.ms": 20,
             "reconnect.backoff.max.ms": 100,
         }
-        self._settings = settings
         self._topics = tuple(topics)
         self._create = create
         self._settled = False
-        self._broker = KafkaProbe(config, topics=())
-        self._whole = KafkaProbe(
+        self._probe = KafkaProbe(
             config, topics=[topic.name for topic in topics], group=settings.group
         )
         self._undialled = 0
@@ -116,7 +115,7 @@ class _StackKafka:
     def look(self) -> Answer:
         from database_consumer.readiness import Outcome
 
-        answer = self._settle() or self._whole.look()
+        answer = self._settle() or self._probe.look()
         strange = answer.cause == "kafka-advertised-listener"
         self._undialled = self._undialled + 1 if strange else 0
         if self._undialled >= _SURE:
@@ -126,22 +125,22 @@ class _StackKafka:
 
     def _settle(self) -> Answer | None:
         """Why the topics cannot be settled yet; None once they are."""
+        from confluent_kafka import KafkaException
         from database_consumer.readiness import READY, Answer, Outcome
 
         if self._settled:
             return None
-        answer = self._broker.look()
+        answer = self._probe.reach()
         if answer is not READY:
             return answer
-        self._whole.call()
         try:
-            settle_topics(brokers(self._settings), self._topics, create=self._create)
-        except StackError as error:
-            return Answer(outcome=Outcome.NOT_YET, why=error.why, cause=error.cause)
+            if self._create:
+                create_missing(self._probe.admin, self._topics)
+        except (KafkaException, TimeoutError) as error:
+            why = f"the topics could not be settled: {error}"
+            return Answer(outcome=Outcome.NOT_YET, why=why, cause=Cause.BROKER_UNREACHABLE)
         self._settled = True
-        self._whole.call()
         return None
 
     def close(self) -> None:
-        self._broker.close()
-        self._whole.close()
+        self._probe.close()

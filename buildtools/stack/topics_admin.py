@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,11 +40,10 @@ def settle_topics(brokers: str, wanted: Sequence[Topic], *, create: bool) -> Top
     try:
         there = admin.list_topics(timeout=_SECONDS).topics
         missing = [topic for topic in wanted if topic.name not in there]
-        found = {
-            topic.name: _found(admin, topic.name, len(there[topic.name].partitions))
-            for topic in wanted
-            if topic.name in there
+        counts = {
+            topic.name: len(there[topic.name].partitions) for topic in wanted if topic.name in there
         }
+        found = _found(admin, counts)
         if create and missing:
             _create(admin, missing)
     except (KafkaException, TimeoutError) as error:
@@ -61,6 +60,13 @@ def settle_topics(brokers: str, wanted: Sequence[Topic], *, create: bool) -> Top
         created=tuple(topic.name for topic in missing) if create else (),
         drift=drift(wanted, found),
     )
+
+
+def create_missing(admin: AdminClient, wanted: Sequence[Topic]) -> None:
+    """Create the topics that are not there. Raises what the client raises."""
+    there = admin.list_topics(timeout=_SECONDS).topics
+    if missing := [topic for topic in wanted if topic.name not in there]:
+        _create(admin, missing)
 
 
 def _create(admin: AdminClient, topics: Sequence[Topic]) -> None:
@@ -84,10 +90,15 @@ def _create(admin: AdminClient, topics: Sequence[Topic]) -> None:
                 raise
 
 
-def _found(admin: AdminClient, name: str, partitions: int) -> Topic:
+def _found(admin: AdminClient, counts: Mapping[str, int]) -> Mapping[str, Topic]:
+    """Topics as they are, by their names and how many partitions they have."""
     from confluent_kafka.admin import ConfigResource, ResourceType
 
-    resource = ConfigResource(ResourceType.TOPIC, name)
-    answer = admin.describe_configs([resource], request_timeout=_SECONDS)[resource]
-    settings = {key: str(entry.value) for key, entry in answer.result(_SECONDS + 1).items()}
-    return Topic(name=name, partitions=partitions, settings=settings)
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in counts]
+    answers = admin.describe_configs(resources, request_timeout=_SECONDS) if resources else {}
+    found = {}
+    for resource, answer in answers.items():
+        name = str(resource.name)
+        settings = {key: str(entry.value) for key, entry in answer.result(_SECONDS + 1).items()}
+        found[name] = Topic(name=name, partitions=counts[name], settings=settings)
+    return found

@@ -51,6 +51,9 @@ class FirstSuccess:
                 "reconnect.backoff.ms": 10,
                 "reconnect.backoff.max.ms": 50,
                 "topic.metadata.refresh.fast.interval.ms": 20,
+                # It asks again for a topic that is not there twice as late each time, up to this.
+                "retry.backoff.ms": 20,
+                "retry.backoff.max.ms": 20,
                 "log_level": 0,
             }
         )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from database_consumer.readiness import wire
 from database_consumer.readiness.answers import ASK_SECONDS, READY, Answer, Outcome
+from database_consumer.readiness.interruptible import interruptible
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 
 _FIRST_SECONDS = 0.1
+_FIRST_PLAIN_SECONDS = 0.5
 """How long the coordinator is waited for at first: see :meth:`KafkaProbe._coordinator`."""
 _SETTINGS = "check KAFKA_SECURITY_PROTOCOL and the KAFKA_SASL_ and KAFKA_SSL_ settings"
 
@@ -43,31 +46,50 @@ class KafkaProbe:
         self._brokers = brokers
         self._refused = ""
         self._in_sync: dict[str, int] = {}
-        self._patience = _FIRST_SECONDS
+        self._servers = str(self._config["bootstrap.servers"])
+        protocol = str(self._config.get("security.protocol", "plaintext"))
+        self._plain = protocol.lower() == "plaintext"
+        self._patience = _FIRST_PLAIN_SECONDS if self._plain else _FIRST_SECONDS
+        self._called = False
         self._admin: AdminClient | None = None
         self._consumer: Consumer | None = None
 
-    def call(self) -> None:
-        """Ask for the group's coordinator, and leave the answer to a later look.
+    @property
+    def admin(self) -> AdminClient:
+        """The client that it asks with; worth asking once :meth:`reach` was READY."""
+        from confluent_kafka.admin import AdminClient
 
-        The first one who asks has the broker make the topic that coordinators keep their offsets
-        in, which takes it up to a second: time in which the rest can be looked at.
-        """
-        if self._group is not None:
-            self._dismiss()
-            self._member(self._group)
+        if self._admin is None:
+            own: dict[str, Any] = {
+                "error_cb": self._error,
+                "logger": logging.getLogger("librdkafka"),
+            }
+            self._admin = AdminClient(self._config | own)
+        return self._admin
+
+    def reach(self) -> Answer:
+        """Whether the brokers are there, with a controller, where they say that they are."""
+        return self._look()
 
     def look(self) -> Answer:
         """See :class:`Probe`."""
+        return self._look(self._led, self._ends, self._coordinator)
+
+    def _look(self, *further: Callable[[ClusterMetadata], Answer]) -> Answer:
         from confluent_kafka import KafkaException
 
         try:
-            self._client()
+            admin = self.admin
         except KafkaException as error:
             return Answer(outcome=Outcome.WRONG, why=_words(error), mend=_SETTINGS)
+        # A client would look for the broker at its own pace.
+        why = (wire.silent if self._plain else wire.undialled)(self._servers)
+        if why:
+            return Answer(outcome=Outcome.NOT_YET, why=why, cause="broker-unreachable")
+        self._call()
         try:
-            found = self._client().list_topics(timeout=ASK_SECONDS)
-            for step in (self._reachable, self._led, self._ends, self._coordinator):
+            found = interruptible(lambda: admin.list_topics(timeout=ASK_SECONDS))
+            for step in (self._reachable, *further):
                 answer = step(found)
                 if answer is not READY:
                     return answer
@@ -76,6 +98,20 @@ class KafkaProbe:
                 outcome=Outcome.NOT_YET, why=_words(error), cause="broker-unreachable"
             )
         return READY
+
+    def _call(self) -> None:
+        """Ask for the group's coordinator, once, and leave the answer to a later look.
+
+        The first one who asks has the broker make the topic that coordinators keep their offsets
+        in, which takes it up to a second: time in which the rest can be looked at.
+        """
+        if self._group is None or self._called:
+            return
+        self._called = True
+        if self._plain:
+            wire.call_coordinator(self._servers, self._group)
+        else:
+            self._member(self._group)
 
     def close(self) -> None:
         """See :class:`Probe`."""
@@ -101,8 +137,6 @@ class KafkaProbe:
         return READY
 
     def _led(self, found: ClusterMetadata) -> Answer:
-        if self._consumer is None:
-            self.call()
         wanted = self._in_sync_wanted(name for name in self._topics if name in found.topics)
         for topic in self._topics:
             answer = self._topic(topic, found.topics.get(topic), wanted.get(topic, 1))
@@ -140,7 +174,7 @@ class KafkaProbe:
         new = [
             ConfigResource(ResourceType.TOPIC, name) for name in topics if name not in self._in_sync
         ]
-        answers = self._client().describe_configs(new, request_timeout=ASK_SECONDS) if new else {}
+        answers = self.admin.describe_configs(new, request_timeout=ASK_SECONDS) if new else {}
         for resource, answer in answers.items():
             settings = answer.result(ASK_SECONDS + 1)
             self._in_sync[resource.name] = int(settings["min.insync.replicas"].value)
@@ -156,9 +190,7 @@ class KafkaProbe:
             for number in found.topics[topic].partitions
         }
         for future in (
-            self._client().list_offsets(wanted, request_timeout=ASK_SECONDS).values()
-            if wanted
-            else ()
+            self.admin.list_offsets(wanted, request_timeout=ASK_SECONDS).values() if wanted else ()
         ):
             future.result(ASK_SECONDS + 1)
         return READY
@@ -169,15 +201,19 @@ class KafkaProbe:
         The admin client's call for it ends the process where the coordinator has just moved or
         still loads: librdkafka takes that client for a member (confluent-kafka-javascript#374).
         A consumer that found no coordinator asks again after a second, a new one at once: so the
-        one is dismissed for the other, and each is given twice the time of the one before.
+        one is dismissed for the other, and each is given twice the time of the one before. Where
+        bare questions are understood, they come first.
         """
         from confluent_kafka import KafkaException, TopicPartition
 
         if self._group is None or not self._topics:
             return READY
+        if self._plain and (why := wire.coordinator_pending(self._servers, self._group)):
+            return self._no_coordinator(why)
         asked = [TopicPartition(self._topics[0], 0)]
         try:
-            found = self._member(self._group).committed(asked, timeout=self._patience)
+            member, patience = self._member(self._group), self._patience
+            found = interruptible(lambda: member.committed(asked, timeout=patience))
             why = "".join(str(one.error) for one in found if one.error is not None)
         except (KafkaException, TimeoutError) as error:
             why = "no answer yet" if _is_late(error) else _words(error)
@@ -185,7 +221,10 @@ class KafkaProbe:
             return READY
         self._dismiss()
         self._patience = min(2 * self._patience, ASK_SECONDS)
-        return self._refusal() or Answer(
+        return self._refusal() or self._no_coordinator(why)
+
+    def _no_coordinator(self, why: str) -> Answer:
+        return Answer(
             outcome=Outcome.NOT_YET,
             why=f"the coordinator of group {self._group}: {why}",
             cause="kafka-coordinator-unavailable",
@@ -209,17 +248,6 @@ class KafkaProbe:
             self._consumer.close()
             self._consumer = None
 
-    def _client(self) -> AdminClient:
-        from confluent_kafka.admin import AdminClient
-
-        if self._admin is None:
-            own: dict[str, Any] = {
-                "error_cb": self._error,
-                "logger": logging.getLogger("librdkafka"),
-            }
-            self._admin = AdminClient(self._config | own)
-        return self._admin
-
     def _error(self, error: KafkaError) -> None:
         from confluent_kafka import KafkaError
 
@@ -227,7 +255,7 @@ class KafkaProbe:
             self._refused = error.str()
 
     def _refusal(self) -> Answer | None:
-        self._client().poll(0)
+        self.admin.poll(0)
         if not self._refused:
             return None
         return Answer(
