@@ -19,7 +19,7 @@ from buildtools.stack.memory import only_one, remembered_mode
 from buildtools.stack.services import Service, chosen, services
 from buildtools.stack.settings import Mode, Settings, load_settings, make_env
 from buildtools.stack.states import Engine
-from buildtools.stack.topics import Topic, load_topics, stack_root
+from buildtools.stack.topics import Topic, load_topics, stack_file
 from buildtools.stack.trouble import StackError
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def _up(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCod
     choice = _choose(args, settings, screen)
     mode = _mode(args, settings, choice)
     wanted = chosen(services(settings, mode), args.services)
+    topics_of(settings)  # what is wrong there is said before anything starts
     with only_one(settings):
         _check_other(choice, settings, mode)
         choice.engine.up(mode, wanted, _machine(screen), timeout=args.timeout)
@@ -161,6 +162,7 @@ def _restart(args: argparse.Namespace, settings: Settings, screen: Screen) -> Ex
     every = services(settings, mode)
     named = [one for one in every if not args.services or one.name in args.services]
     wanted = chosen(every, args.services)
+    topics_of(settings)
     with only_one(settings):
         choice.engine.down(mode, named, screen.event)
         choice.engine.up(mode, wanted, _machine(screen), timeout=args.timeout)
@@ -209,7 +211,7 @@ def _env(_args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitC
 
 def topics_of(settings: Settings) -> tuple[Topic, ...]:
     """The topics that the project wants."""
-    return load_topics(stack_root(settings.root) / "topics.yaml")
+    return load_topics(stack_file("topics.yaml", settings.root))
 
 
 def _choose(args: argparse.Namespace, settings: Settings, screen: Screen) -> Choice:

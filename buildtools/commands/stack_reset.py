@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from buildtools.commands.stack_views import engine_keys
@@ -17,7 +17,8 @@ from buildtools.stack.engines import Choice
 from buildtools.stack.memory import only_one, remembered_mode
 from buildtools.stack.reset import Plan, check_confirmed
 from buildtools.stack.services import services
-from buildtools.stack.settings import Mode, Settings, read_env
+from buildtools.stack.settings import Mode, Settings, env_text, read_env
+from buildtools.stack.topics import Topic, load_topics, stack_file
 
 
 def reset(
@@ -42,12 +43,13 @@ def reset(
         return ExitCode.OK
     typed = typed or _typed(args.project, plan, screen)
     check_confirmed(plan, typed)  # before anything is stopped
+    topics = load_topics(stack_file("topics.yaml", settings.root))
     with only_one(settings):
         running = engine.mode() or mode
         engine.down(running, services(settings, running), screen.event)
         engine.carry_out(plan, typed)
         engine.up(mode, services(settings, mode), machine, timeout=args.timeout)
-    return _ready(args, settings, mode, screen)
+    return _ready(args, settings, topics, mode, screen)
 
 
 def _plan(settings: Settings, choice: Choice) -> Plan:
@@ -63,12 +65,16 @@ def _plan(settings: Settings, choice: Choice) -> Plan:
     return replace(plan, refusals=(*plan.refusals, why))
 
 
-def _ready(args: argparse.Namespace, settings: Settings, mode: Mode, screen: Screen) -> ExitCode:
+def _ready(
+    args: argparse.Namespace,
+    settings: Settings,
+    topics: Sequence[Topic],
+    mode: Mode,
+    screen: Screen,
+) -> ExitCode:
     from buildtools.stack.readiness import wait_for
-    from buildtools.stack.topics import load_topics, stack_root
 
     names = [one.name for one in services(settings, mode)]
-    topics = load_topics(stack_root(settings.root) / "topics.yaml")
     report = wait_for(
         settings,
         names,
@@ -102,7 +108,7 @@ def _sources(settings: Settings) -> Mapping[str, Mapping[str, str]]:
     found: dict[str, Mapping[str, str]] = {"the environment": os.environ}
     for file in (settings.root / ".env", settings.folder / ".env"):
         if file.is_file():
-            found[str(file)] = read_env(file.read_text(encoding="utf-8"))
+            found[str(file)] = read_env(env_text(file))
     return found
 
 

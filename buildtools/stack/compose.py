@@ -14,8 +14,8 @@ from buildtools.explain import explain
 from buildtools.findings import Cause
 from buildtools.processes import Completed, run
 from buildtools.stack.docker_endpoint import INSTEAD, docker_environment, docker_program
-from buildtools.stack.settings import Mode, Settings, env_file, read_env
-from buildtools.stack.topics import stack_root
+from buildtools.stack.settings import Mode, Settings, env_file, env_text, read_env
+from buildtools.stack.topics import stack_file
 from buildtools.stack.trouble import StackError
 
 FILES: Mapping[Mode, str] = {Mode.ZOOKEEPER: "compose.yaml", Mode.KRAFT: "compose.kraft.yaml"}
@@ -76,7 +76,7 @@ class Compose:
     @property
     def file(self) -> Path:
         """The compose file: the project's own, else the one that ships."""
-        return stack_root(self.settings.root) / FILES[self.mode]
+        return stack_file(FILES[self.mode], self.settings.root)
 
     def layout(self) -> Layout:
         """The file as compose reads it, with every variable put in."""
@@ -157,7 +157,7 @@ class Compose:
     def _variables(self) -> dict[str, str]:
         """The settings under their names in the file, as this program read them."""
         one = self.settings
-        own = read_env(env_file(one.root).read_text(encoding="utf-8"))
+        own = read_env(env_text(env_file(one.root)))
         images = {name: self.environ.get(name) or own.get(name, "") for name in IMAGES}
         return {
             "STACK_PROJECT": one.project,

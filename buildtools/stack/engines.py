@@ -9,7 +9,7 @@ from buildtools.errors import BuildtoolsError, UsageError
 from buildtools.stack.engine_docker import DockerEngine
 from buildtools.stack.engine_process import ProcessEngine
 from buildtools.stack.memory import remembered_engine
-from buildtools.stack.settings import Settings, env_file, read_env
+from buildtools.stack.settings import Settings, env_file, env_text, read_env
 from buildtools.stack.states import Engine, EngineName
 
 AUTO = "auto"
@@ -59,7 +59,7 @@ def other(choice: Choice, settings: Settings, environ: Mapping[str, str]) -> Eng
 def _asked(asked: str | None, settings: Settings, environ: Mapping[str, str]) -> tuple[str, str]:
     if asked is not None:
         return asked, "--engine names it"
-    own = read_env(env_file(settings.root).read_text(encoding="utf-8"))
+    own = read_env(env_text(env_file(settings.root)))
     word = environ.get(VARIABLE) or own.get(VARIABLE) or AUTO
     if word not in CHOICES:
         raise UsageError(

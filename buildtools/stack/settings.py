@@ -72,16 +72,19 @@ class Settings:
 
 
 def read_env(text: str) -> dict[str, str]:
-    """``KEY=VALUE`` lines; ``#`` begins a comment line, quotes around a value are taken off."""
+    """``KEY=VALUE`` lines as compose reads them.
+
+    ``#`` begins a comment at the start of a line, and behind a value without quotes after a space;
+    quotes around a value are taken off.
+    """
     found = {}
     for line in text.splitlines():
         key, equals, value = line.strip().removeprefix("export ").partition("=")
         if not equals or key.startswith("#"):
             continue
         value = value.strip()
-        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-            value = value[1:-1]
-        found[key.strip()] = value
+        quoted = re.match(r"""(["'])(.*?)\1(?:\s+#.*)?$""", value)
+        found[key.strip()] = quoted[2] if quoted else re.split(r"(?:^|\s+)#", value)[0]
     return found
 
 
@@ -99,16 +102,26 @@ def make_env(root: Path, project: str) -> Path:
     """Make ``.stack/.env`` with random credentials.
 
     A file that is there keeps every line; a name that it lacks, since an older release made it, is
-    added at its end.
+    added at its end. Raises :class:`CannotLookError` when it can be neither read nor made.
     """
-    file = env_file(root)
-    wanted = _first_values(project)
+    try:
+        return _make_env(env_file(root), _first_values(project))
+    except OSError as error:
+        raise CannotLookError(
+            "the stack's folder cannot be made",
+            where=str(error.filename or env_file(root)),
+            why=error.strerror or str(error),
+            next_step="move away what is in its place, or work in a folder that you may write to",
+        ) from error
+
+
+def _make_env(file: Path, wanted: Mapping[str, str]) -> Path:
     if not file.exists():
         file.parent.mkdir(exist_ok=True)
         write_whole(file.parent / ".gitignore", b"*\n")
         text = f"{_HEADING}\n"
     else:
-        text = file.read_text(encoding="utf-8")
+        text = env_text(file)
         has = read_env(text)
         wanted = {name: value for name, value in wanted.items() if name not in has}
         if not wanted:
@@ -117,6 +130,19 @@ def make_env(root: Path, project: str) -> Path:
     lines = (f"{name}={value}\n" for name, value in wanted.items())
     write_whole(file, (text + "".join(lines)).encode(), mode=0o600)
     return file
+
+
+def env_text(file: Path) -> str:
+    """A file of variables. Raises :class:`CannotLookError` for one that is no text."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CannotLookError(
+            "the variables cannot be read",
+            where=str(file),
+            why=f"it is no UTF-8 text: {error.reason} at byte {error.start}",
+            next_step="mend that line, or move the file away",
+        ) from error
 
 
 def _first_values(project: str) -> dict[str, str]:
@@ -145,7 +171,7 @@ def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
     """
     file = env_file(root)
     try:
-        own = read_env(file.read_text(encoding="utf-8"))
+        own = read_env(env_text(file))
     except OSError as error:
         raise CannotLookError(
             "there is no stack in this folder yet",

@@ -35,17 +35,17 @@ class Drift:
     mend: str
 
 
-def stack_root(project: Path | None = None) -> Path:
-    """Where compose files and topics are: the project's ``stack``, else the ones that ship."""
+def stack_file(name: str, project: Path | None = None) -> Path:
+    """A file of the stack: the project's own, where its ``stack`` has topics, else what ships."""
     package = Path(__file__).resolve().parents[1]
     own = [] if project is None else [project / "stack"]
     for folder in (*own, package / "_stack", package.parent / "stack"):
-        if (folder / "topics.yaml").is_file():
-            return folder
+        if (folder / "topics.yaml").is_file() and (folder / name).is_file():
+            return folder / name
     raise CannotLookError(
         "the stack's files are missing",
         where=str(package),
-        why="neither _stack in the package nor stack beside it is there",
+        why=f"{name} is neither in _stack of the package nor in stack beside it",
         next_step="install native-buildtools anew",
     )
 

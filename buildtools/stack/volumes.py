@@ -6,6 +6,7 @@ The label's keys are those that compose puts on a Docker volume.
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,10 +54,19 @@ def make_volume(settings: Settings, name: str) -> Volume:
                 next_step="move it away",
             )
     else:
-        found.data.mkdir(parents=True, mode=0o700)
-        label = {_PROJECT: settings.project, _VOLUME: name}
-        write_whole(found.folder / LABEL, json.dumps(label).encode())
+        _make(settings, found)
     return found
+
+
+def _make(settings: Settings, wanted: Volume) -> None:
+    """Aside, then put in place whole: one without its label would be taken for a stranger's."""
+    half = Volume(name=wanted.name, folder=settings.folder / "tmp" / f"{wanted.name}.volume")
+    shutil.rmtree(half.folder, ignore_errors=True)
+    half.data.mkdir(parents=True, mode=0o700)
+    label = {_PROJECT: settings.project, _VOLUME: wanted.name}
+    write_whole(half.folder / LABEL, json.dumps(label).encode())
+    wanted.folder.parent.mkdir(exist_ok=True, mode=0o700)
+    half.folder.rename(wanted.folder)
 
 
 def foreign(settings: Settings, found: Volume) -> str:

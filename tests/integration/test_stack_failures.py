@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from importlib.resources import files
@@ -185,6 +186,22 @@ def test_a_service_that_ends_in_its_start_takes_the_others_down_with_it(tmp_path
         assert not one.pids()
 
 
+def test_topics_that_cannot_be_are_said_before_anything_is_touched(tmp_path: Path) -> None:
+    with project(tmp_path / "one") as one:
+        one.ok("up", "redis")
+        one.ok("down")
+        (one.root / "stack").mkdir()
+        (one.root / "stack" / "topics.yaml").write_text("topics: {one: {partitions: none}}\n")
+        volume = one.folder / "volumes" / "redis-data"
+        before = volume.stat().st_ino
+        for words in (("up", "redis"), ("reset", "--yes", "--project", one.name)):
+            done = one.run(*words)
+            assert done.returncode == 2, words
+            assert "topic one cannot be" in done.stderr, words
+            assert not one.pids(), words
+        assert volume.stat().st_ino == before
+
+
 def test_two_commands_do_not_change_one_stack_at_once(tmp_path: Path) -> None:
     import fcntl
 
@@ -226,6 +243,33 @@ def test_an_interrupted_start_leaves_nothing_running(tmp_path: Path, number: int
         assert starting.wait(60) == 130
         assert not one.pids()
         assert not [pid for pid in pids if alive(pid)]
+
+
+@pytest.mark.parametrize("service", ["kafka", "mysql", "redis", "zookeeper"])
+@pytest.mark.parametrize("port", ["closed", "silent"])
+def test_an_interrupted_wait_ends_without_a_word_too_many(
+    tmp_path: Path, port: str, service: str
+) -> None:
+    one = Project(tmp_path / "one")
+    one.ok("env")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        names = ("KAFKA_PORT", "DB_PORT", "REDIS_PORT", "ZOOKEEPER_PORT")
+        ports = dict.fromkeys(names, str(silent.getsockname()[1])) if port == "silent" else {}
+        waiting = subprocess.Popen(
+            (sys.executable, "-m", "buildtools", "stack", "wait", "--mode", "zookeeper", service),
+            cwd=one.root,
+            env=one.environment(**ports),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with waiting:
+            assert waiting.stderr is not None
+            assert "not yet" in waiting.stderr.readline()
+            waiting.send_signal(signal.SIGINT)
+            said = waiting.communicate(timeout=30)[1]
+    assert waiting.returncode == 130
+    assert "interrupted" in said
+    assert "Traceback" not in said
 
 
 def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import yaml
 from buildtools.stack.engine_docker import META
 from buildtools.stack.services import services
 from buildtools.stack.settings import Mode
-from buildtools.stack.topics import stack_root
+from buildtools.stack.topics import stack_file
 from tests.unit.stack.values import settings
 
 FILES = {Mode.ZOOKEEPER: "compose.yaml", Mode.KRAFT: "compose.kraft.yaml"}
@@ -33,7 +33,7 @@ def interpolated(text: str, **given: str) -> str:
 
 
 def compose(mode: Mode, **given: str) -> dict[str, Any]:
-    text = (stack_root() / FILES[mode]).read_text(encoding="utf-8")
+    text = stack_file(FILES[mode]).read_text(encoding="utf-8")
     made = dict.fromkeys(
         ("DB_PASSWORD", "DB_ROOT_PASSWORD", "REDIS_PASSWORD", "KAFKA_CLUSTER_ID"), "made"
     )
@@ -150,7 +150,7 @@ def test_the_checks_prove_what_they_should(mode: Mode) -> None:
 @both
 @pytest.mark.parametrize("secret", ["DB_PASSWORD", "DB_ROOT_PASSWORD", "REDIS_PASSWORD"])
 def test_no_credential_has_a_default(mode: Mode, secret: str) -> None:
-    text = (stack_root() / FILES[mode]).read_text(encoding="utf-8")
+    text = stack_file(FILES[mode]).read_text(encoding="utf-8")
     uses = [found for found in _VARIABLE.finditer(text) if found[1] == secret]
     assert uses
     assert all(found[2] == ":?" for found in uses)

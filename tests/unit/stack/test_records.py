@@ -93,3 +93,21 @@ def test_a_folder_that_is_somebody_elses_is_not_used(tmp_path: Path) -> None:
     with pytest.raises(StackError, match="is not this stack's"):
         make_volume(made, "redis-data")
     assert not (made.folder / "volumes" / "redis-data" / "data").exists()
+
+
+def test_a_volume_whose_making_was_cut_short_is_made_by_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = settings(tmp_path)
+
+    def killed(*_words: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("buildtools.stack.volumes.write_whole", killed)
+        with pytest.raises(KeyboardInterrupt):
+            make_volume(made, "redis-data")
+    found = make_volume(made, "redis-data")
+    assert found.data.is_dir()
+    assert make_volume(made, "redis-data") == found
+    assert not list((made.folder / "tmp").iterdir())

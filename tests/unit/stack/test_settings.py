@@ -71,9 +71,44 @@ def test_without_a_stack_the_next_step_is_named(tmp_path: Path) -> None:
         load_settings(tmp_path, {})
 
 
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    file = make_env(tmp_path, "shop")
+    file.write_bytes(file.read_bytes() + b"X=\xff\n")
+    for look in (lambda: load_settings(tmp_path, {}), lambda: make_env(tmp_path, "shop")):
+        with pytest.raises(CannotLookError, match=r"no UTF-8 text(.|\n)*that line"):
+            look()
+
+
+@pytest.mark.parametrize("place", [".stack", ".stack/.env"])
+def test_what_is_in_the_place_of_the_folder_is_named(tmp_path: Path, place: str) -> None:
+    if place == ".stack":
+        (tmp_path / place).write_text("")
+    else:
+        (tmp_path / place).mkdir(parents=True)
+    with pytest.raises(CannotLookError, match=r"\.stack(.|\n)*move away"):
+        make_env(tmp_path, "shop")
+
+
 def test_env_lines_are_read_as_compose_does() -> None:
     text = "# no=1\nA=1\nexport B = 'two words'\nC=\"3\"\nD=x=y\nnonsense\n"
     assert read_env(text) == {"A": "1", "B": "two words", "C": "3", "D": "x=y"}
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("9093 # mine", "9093"),
+        ("9093\t#mine", "9093"),
+        ("a#b", "a#b"),
+        ("# none", ""),
+        ("", ""),
+        ("'a # b' # c", "a # b"),
+        ('"a # b"', "a # b"),
+        ("it's # so", "it's"),
+    ],
+)
+def test_a_comment_behind_a_value_is_none_of_it(written: str, value: str) -> None:
+    assert read_env(f"A={written}\n") == {"A": value}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from buildtools.errors import UsageError
-from buildtools.stack.topics import Topic, diff, drift, load_topics, stack_root
+from buildtools.stack.topics import Topic, diff, drift, load_topics, stack_file
 
 ORDERS = Topic(
     name="orders",
@@ -16,7 +16,7 @@ ORDERS = Topic(
 
 
 def test_the_shipped_topics_are_the_five() -> None:
-    found = load_topics(stack_root() / "topics.yaml")
+    found = load_topics(stack_file("topics.yaml"))
     assert {topic.name for topic in found} == {
         "purchase-confirmed",
         "purchase-created",
@@ -88,3 +88,17 @@ def test_drift_is_a_diff_from_the_broker_to_what_is_wanted() -> None:
 def test_more_partitions_than_wanted_are_never_to_be_taken_away() -> None:
     (one,) = drift([ORDERS], {"orders": replace(ORDERS, partitions=9)})
     assert "cannot be shrunk" in one.mend
+
+
+def test_a_projects_own_topics_leave_the_compose_files_that_ship(tmp_path: Path) -> None:
+    own = tmp_path / "stack"
+    own.mkdir()
+    (own / "compose.yaml").write_text("services: {}\n")
+    shipped = stack_file("compose.yaml")
+    # One without topics is something else of that name.
+    assert stack_file("compose.yaml", tmp_path) == shipped
+    (own / "topics.yaml").write_text("topics: {one: {}}\n")
+    assert stack_file("topics.yaml", tmp_path) == own / "topics.yaml"
+    assert stack_file("compose.yaml", tmp_path) == own / "compose.yaml"
+    (own / "compose.yaml").unlink()
+    assert stack_file("compose.yaml", tmp_path) == shipped
