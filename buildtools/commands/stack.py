@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +25,7 @@ from buildtools.stack.topics import Topic, load_topics, stack_file
 from buildtools.stack.trouble import StackError
 
 if TYPE_CHECKING:
-    from database_consumer.readiness import Moment
+    from database_consumer.readiness import Answer, Moment
 
 _WAIT_SECONDS = 120.0
 
@@ -84,6 +86,7 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
 
 
 def _up(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
+    begun = time.monotonic()
     choice = _choose(args, settings, screen)
     mode = _mode(args, settings, choice)
     wanted = chosen(services(settings, mode), args.services)
@@ -93,13 +96,13 @@ def _up(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCod
         choice.engine.up(mode, wanted, _machine(screen), timeout=args.timeout)
     if args.no_wait:
         return _show_states(args, settings, choice, mode, screen, wanted=wanted)
-    return _ready(args, settings, screen, wanted, choice)
+    return _ready(args, settings, screen, wanted, choice, begun=begun)
 
 
 def _wait(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
     mode = Mode(args.mode) if args.mode else remembered_mode(settings) or Mode.ZOOKEEPER
     wanted = chosen(services(settings, mode), args.services)
-    return _ready(args, settings, screen, wanted, None)
+    return _ready(args, settings, screen, wanted, None, begun=time.monotonic())
 
 
 def _ready(
@@ -108,6 +111,8 @@ def _ready(
     screen: Screen,
     wanted: Sequence[Service],
     choice: Choice | None,
+    *,
+    begun: float,
 ) -> ExitCode:
     from buildtools.stack.readiness import wait_for
 
@@ -117,14 +122,42 @@ def _ready(
 
     names = [service.name for service in wanted]
     topics = topics_of(settings) if "kafka" in names else ()
-    report = wait_for(settings, names, topics, timeout=args.timeout, tell=tell)
+    before = time.monotonic() - begun
+    report = wait_for(settings, names, topics, timeout=args.timeout, tell=tell).after(before)
     tails: dict[str, str] = {}
     if report.missing:
         # Only now is it asked what runs them: a wait itself needs the protocols alone.
         engine = (choice or choose(args.engine, settings, os.environ)).engine
-        found = {name: _tail(engine, name) for name in report.missing}
+        asked = {moment.service for moment in report.timeline}
+        found = {name: _tail(engine, name) for name in report.missing if name in asked}
         tails = {name: tail for name, tail in found.items() if tail}
+        report = replace(report, last=_strangers(engine, wanted, report.last))
     return show_report(args.action, settings, screen, report=report, tails=tails, choice=choice)
+
+
+def _strangers(
+    engine: Engine, wanted: Sequence[Service], last: Mapping[str, Answer]
+) -> Mapping[str, Answer]:
+    """The last answers, with another mend where what answered cannot be this stack's service."""
+    try:
+        states = engine.states(engine.mode() or Mode.ZOOKEEPER, look=False)
+    except BuildtoolsError:
+        return last
+    down = {state.service.name for state in states if state.word == "down"}
+    ports = {service.name: service.port for service in wanted if service.name in down}
+    return {
+        name: replace(answer, mend=_not_ours(name, ports[name]))
+        if name in ports and answer.outcome == "wrong"
+        else answer
+        for name, answer in last.items()
+    }
+
+
+def _not_ours(name: str, port: int) -> str:
+    return (
+        f"this stack's {name} is down: what answers at port {port} is another's; end that, or give "
+        f"{name} another port in .stack/.env, then buildtools stack up"
+    )
 
 
 def _tail(engine: Engine, name: str) -> str:
@@ -157,6 +190,7 @@ def _show_states(
 
 
 def _restart(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:
+    begun = time.monotonic()
     choice = _choose(args, settings, screen)
     mode = _mode(args, settings, choice)
     every = services(settings, mode)
@@ -166,7 +200,7 @@ def _restart(args: argparse.Namespace, settings: Settings, screen: Screen) -> Ex
     with only_one(settings):
         choice.engine.down(mode, named, screen.event)
         choice.engine.up(mode, wanted, _machine(screen), timeout=args.timeout)
-    return _ready(args, settings, screen, wanted, choice)
+    return _ready(args, settings, screen, wanted, choice, begun=begun)
 
 
 def _down(args: argparse.Namespace, settings: Settings, screen: Screen) -> ExitCode:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from database_consumer.readiness import Answer, Moment, Probe, Report
 
 PAUSE_SECONDS = 0.02
+_KEPT = (
+    "MySQL keeps the DB_USER and DB_PASSWORD that its data was made with: put those back into "
+    ".stack/.env, or empty everything with buildtools stack reset"
+)
 _SURE = 3
 """Looks in a row after which a wrong advertised address is no moment of the start any more."""
 
@@ -63,7 +67,7 @@ def _probes(
     every: dict[str, Callable[[], Probe]] = {
         "zookeeper": lambda: _ZooKeeperProbe(settings),
         "kafka": lambda: _StackKafka(settings, topics, create=create),
-        "mysql": lambda: DatabaseProbe(ping=lambda: ping(settings), service="mysql"),
+        "mysql": lambda: _StackMysql(DatabaseProbe(ping=lambda: ping(settings), service="mysql")),
         "redis": lambda: RedisProbe(url=url),
     }
     return [every[name]() for name in names]
@@ -85,6 +89,26 @@ class _ZooKeeperProbe:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+class _StackMysql:
+    """The worker's probe; here the password is the stack's own, and its data may have another."""
+
+    service = "mysql"
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+
+    def look(self) -> Answer:
+        from database_consumer.readiness import Outcome
+
+        answer = self._probe.look()
+        if answer.outcome is Outcome.WRONG and "(using password" in answer.why:
+            return replace(answer, mend=_KEPT)
+        return answer
+
+    def close(self) -> None:
+        self._probe.close()
 
 
 class _StackKafka:

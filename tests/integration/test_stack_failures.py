@@ -202,6 +202,35 @@ def test_topics_that_cannot_be_are_said_before_anything_is_touched(tmp_path: Pat
         assert volume.stat().st_ino == before
 
 
+def test_data_that_outlived_its_password_is_explained(tmp_path: Path) -> None:
+    with project(tmp_path / "one") as one:
+        one.ok("up", "mysql")
+        one.ok("down")
+        (one.folder / ".env").unlink()
+        done = one.run("up", "mysql", "redis")
+        assert done.returncode == 1
+        assert "that its data was made with" in done.stdout
+        assert "stack reset" in done.stdout
+        # Only what was asked has a log worth showing.
+        assert "the end of mysql's log" in done.stderr
+        assert "the end of redis's log" not in done.stderr
+
+
+def test_another_stack_at_the_ports_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    with project(tmp_path / "one") as one:
+        one.ok("up", "redis")
+        twin = Project(tmp_path / "two")
+        twin.ports = one.ports
+        twin.ok("env")
+        done = twin.run("wait", "redis", "--json")
+        (found,) = json.loads(done.stdout)["services"]
+        assert (done.returncode, found["state"]) == (1, "wrong")
+        assert f"answers at port {one.ports['REDIS_PORT']} is another's" in found["mend"]
+        # The stack's own, which runs, is not told so.
+        own = json.loads(one.run("wait", "redis", "--json", REDIS_PASSWORD="not-it").stdout)  # noqa: S106 - a wrong one
+        assert "REDIS_PASSWORD" in own["services"][0]["mend"]
+
+
 def test_two_commands_do_not_change_one_stack_at_once(tmp_path: Path) -> None:
     import fcntl
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -74,6 +74,11 @@ class Report:
             for name, answer in self.last.items()
             if answer.outcome is not Outcome.READY
         }
+
+    def after(self, seconds: float) -> Report:
+        """The same, told from ``seconds`` before the wait on: by who started what it waited for."""
+        moments = tuple(replace(one, at=one.at + seconds) for one in self.timeline)
+        return replace(self, seconds=self.seconds + seconds, timeline=moments)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -84,6 +84,14 @@ def test_a_time_out_names_what_is_missing_and_keeps_the_timeline() -> None:
     assert 2 <= report.seconds < 3
 
 
+def test_a_report_can_be_told_from_an_earlier_moment_on() -> None:
+    report = Time().wait(Scripted("kafka", [LATER, READY]))
+    whole = report.after(4.0)
+    assert whole.seconds == report.seconds + 4
+    assert [one.at - 4 for one in whole.timeline] == [one.at for one in report.timeline]
+    assert whole.ready
+
+
 def test_nothing_to_wait_for_is_ready() -> None:
     assert Time().wait().ready
 
