@@ -8,6 +8,7 @@ import time
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from buildtools.stack.engines import CHOICES, Choice, choose, other
 from buildtools.stack.memory import only_one, remembered_mode
 from buildtools.stack.services import Service, chosen, services
 from buildtools.stack.settings import Mode, Settings, load_settings, make_env
-from buildtools.stack.states import Engine
+from buildtools.stack.states import Engine, gone
 from buildtools.stack.topics import Topic, load_topics, stack_file
 from buildtools.stack.trouble import StackError
 
@@ -123,7 +124,9 @@ def _ready(
     names = [service.name for service in wanted]
     topics = topics_of(settings) if "kafka" in names else ()
     before = time.monotonic() - begun
-    report = wait_for(settings, names, topics, timeout=args.timeout, tell=tell).after(before)
+    watch = (lambda _name: "") if choice is None else partial(gone, choice.engine)
+    report = wait_for(settings, names, topics, timeout=args.timeout, tell=tell, gone=watch)
+    report = report.after(before)
     tails: dict[str, str] = {}
     if report.missing:
         # Only now is it asked what runs them: a wait itself needs the protocols alone.

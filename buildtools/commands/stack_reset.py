@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from buildtools.commands.stack_views import engine_keys
 from buildtools.errors import BuildtoolsError, ExitCode, UsageError
@@ -18,6 +19,7 @@ from buildtools.stack.memory import only_one, remembered_mode
 from buildtools.stack.reset import Plan, check_confirmed
 from buildtools.stack.services import services
 from buildtools.stack.settings import Mode, Settings, env_text, read_env
+from buildtools.stack.states import Engine, gone
 from buildtools.stack.topics import Topic, load_topics, stack_file
 
 
@@ -49,7 +51,7 @@ def reset(
         engine.down(running, services(settings, running), screen.event)
         engine.carry_out(plan, typed)
         engine.up(mode, services(settings, mode), machine, timeout=args.timeout)
-    return _ready(args, settings, topics, mode, screen)
+    return _ready(args, settings, screen, topics=topics, engine=engine, mode=mode)
 
 
 def _plan(settings: Settings, choice: Choice) -> Plan:
@@ -68,9 +70,11 @@ def _plan(settings: Settings, choice: Choice) -> Plan:
 def _ready(
     args: argparse.Namespace,
     settings: Settings,
-    topics: Sequence[Topic],
-    mode: Mode,
     screen: Screen,
+    *,
+    topics: Sequence[Topic],
+    engine: Engine,
+    mode: Mode,
 ) -> ExitCode:
     from buildtools.stack.readiness import wait_for
 
@@ -81,6 +85,7 @@ def _ready(
         topics,
         timeout=args.timeout,
         tell=lambda one: screen.event(one.service, str(one.answer.outcome), one.answer.why),
+        gone=partial(gone, engine),
     )
     for name, answer in report.missing.items():
         screen.error(f"{name}: {answer.outcome}: {answer.why}")

@@ -126,8 +126,25 @@ def asking(endpoint: Endpoint, what: str) -> Iterator[None]:
 
     try:
         yield
+    except requests.ConnectionError as error:
+        raise CannotLookError(
+            f"the Docker engine is gone: {what}",
+            where=str(endpoint),
+            why=f"it answered a moment ago, and now: {_last_word(error)}",
+            next_step="start it again (Docker Desktop, or systemctl start docker), then buildtools "
+            "stack up takes up what is left, and stack down ends it",
+        ) from error
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         raise CannotLookError(what, where=str(endpoint), why=redact(str(error))) from error
+
+
+def _last_word(error: BaseException) -> str:
+    """The operating system's own words, below what the SDK's libraries wrap around them."""
+    for one in (error, *error.args):
+        for found in (one, *getattr(one, "args", ())):
+            if isinstance(found, OSError) and found.strerror:
+                return str(found.strerror)
+    return redact(str(error))
 
 
 def _no_answer(endpoint: Endpoint, said: str) -> Exception:

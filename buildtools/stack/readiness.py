@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ _KEPT = (
     "MySQL keeps the DB_USER and DB_PASSWORD that its data was made with: put those back into "
     ".stack/.env, or empty everything with buildtools stack reset"
 )
+_ENDED = "buildtools stack status; buildtools stack up"
+_EVERY_SECONDS = 3.0
 _SURE = 3
 """Looks in a row after which a wrong advertised address is no moment of the start any more."""
 
@@ -33,17 +36,19 @@ def wait_for(
     timeout: float,
     tell: Callable[[Moment], None],
     create: bool = True,
+    gone: Callable[[str], str] = lambda _name: "",
 ) -> Report:
     """Wait until the named services are ready, one is wrong, or the time is over.
 
-    Missing topics are created on the way when ``create`` says so. Raises
+    Missing topics are created on the way when ``create`` says so. ``gone`` is asked every few
+    seconds why a service that is not ready never will be; nothing while it may. Raises
     :class:`buildtools.errors.BuildtoolsError` naming the extra when the worker is not installed.
     """
     try:
         from database_consumer.readiness import wait_ready
     except ImportError as error:
         raise missing_extra("database_consumer") from error
-    probes = _probes(settings, names, topics, create=create)
+    probes = [_Watched(one, gone) for one in _probes(settings, names, topics, create=create)]
     report = wait_ready(probes, timeout=timeout, pause=PAUSE_SECONDS, tell=tell)
     # Not after an interrupt: a client that is still asked something would hold up the end.
     for probe in probes:
@@ -71,6 +76,29 @@ def _probes(
         "redis": lambda: RedisProbe(url=url),
     }
     return [every[name]() for name in names]
+
+
+class _Watched:
+    """A probe beside which it is asked, from time to time, whether its service can still come."""
+
+    def __init__(self, probe: Probe, gone: Callable[[str], str]) -> None:
+        self.service = probe.service
+        self._probe = probe
+        self._gone = gone
+        self._next = time.monotonic() + _EVERY_SECONDS
+
+    def look(self) -> Answer:
+        from database_consumer.readiness import Outcome
+
+        answer = self._probe.look()
+        if answer.outcome is not Outcome.NOT_YET or time.monotonic() < self._next:
+            return answer
+        why = self._gone(self.service)
+        self._next = time.monotonic() + _EVERY_SECONDS
+        return replace(answer, outcome=Outcome.WRONG, why=why, mend=_ENDED) if why else answer
+
+    def close(self) -> None:
+        self._probe.close()
 
 
 class _ZooKeeperProbe:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from buildtools.errors import BuildtoolsError
 from buildtools.stack.commands import Machine
 from buildtools.stack.reset import Plan
 from buildtools.stack.services import Service
@@ -67,3 +68,15 @@ class Engine(Protocol):
 
     def carry_out(self, plan: Plan, typed: str) -> None:
         """Remove the volumes of a plan; the services are down."""
+
+
+def gone(engine: Engine, service: str) -> str:
+    """Why a service that was started never will be ready; nothing while it still may."""
+    try:
+        states = engine.states(engine.mode() or Mode.ZOOKEEPER, look=False)
+    except BuildtoolsError as error:
+        return f"{error.what}: {error.why}"
+    found = next((one for one in states if one.service.name == service), None)
+    if found is None or found.word not in {"down", "refused"}:
+        return ""
+    return found.why or "it is down: something else ended it"

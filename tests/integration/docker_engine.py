@@ -30,10 +30,59 @@ _SIZE = "6g"
 class Dockerd:
     """One running engine, below a folder of its own."""
 
-    def __init__(self, root: Path, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, root: Path, program: str) -> None:
         self.root = root
-        self._process = process
+        self._program = program
+        self._process: subprocess.Popen[bytes] | None = None
         self._clients: list[Any] = []
+
+    def start(self) -> bool:
+        """Start it, also again after :meth:`kill`; whether it answers in time."""
+        with (self.root / "log").open("ab") as out:
+            self._process = subprocess.Popen(
+                (
+                    self._program,
+                    *("--data-root", str(self.root / "data")),
+                    *("--exec-root", str(self.root / "exec")),
+                    *("--pidfile", str(self.root / "pid"), "--host", self.host),
+                    *("--bridge", "none", "--iptables=false", "--ip6tables=false"),
+                    *("--log-level", "warn"),
+                ),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while self.runs and time.monotonic() < deadline:
+            if self._pings():
+                return True
+            time.sleep(0.2)
+        return False
+
+    def _pings(self) -> bool:
+        """Whether it answers; not by the SDK, which leaves sockets open where nobody does."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(_START_SECONDS)
+            try:
+                probe.connect(f"{self.root}/sock")
+                probe.sendall(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
+                return b" 200 " in probe.recv(1024)
+            except OSError:
+                return False
+
+    @property
+    def runs(self) -> bool:
+        """Whether its process does."""
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """End it at once, as a crash does: its containers are left to themselves."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        # Its containerd ends with it; where nobody collects it, the next start would wait for it.
+        (self.root / "exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
 
     @property
     def host(self) -> str:
@@ -82,12 +131,14 @@ class Dockerd:
         finally:
             for one in self._clients:
                 one.close()
-            self._process.send_signal(signal.SIGTERM)
+            process = self._process
+            assert process is not None
+            process.send_signal(signal.SIGTERM)
             try:
-                self._process.wait(60)
+                process.wait(60)
             except subprocess.TimeoutExpired:
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
 
 def add_compose(config: Path) -> None:
@@ -136,44 +187,17 @@ def _in_memory(folder: Path, *, needed: bool) -> Iterator[None]:
 
 def _started(program: str, folder: Path) -> Iterator[Dockerd]:
     add_compose(folder / "config")
-    log = folder / "log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            (
-                program,
-                *("--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")),
-                *("--pidfile", str(folder / "pid"), "--host", f"unix://{folder}/sock"),
-                *("--bridge", "none", "--iptables=false", "--ip6tables=false"),
-                *("--log-level", "warn"),
-            ),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    one = Dockerd(folder, process)
+    one = Dockerd(folder, program)
     try:
-        if not _answers(one, process):
-            tail = log.read_text(errors="replace")[-3000:]
-            process.terminate()
-            process.wait(30)
+        if not one.start():
+            tail = (folder / "log").read_text(errors="replace")[-3000:]
+            one.kill()
             _cannot(f"dockerd does not start here:\n{tail}")
         yield one
     finally:
-        if process.poll() is None:
+        if one.runs:
             one.end()
         _unmount_below(folder)
-
-
-def _answers(one: Dockerd, process: subprocess.Popen[bytes]) -> bool:
-    """Whether it does in time; the SDK is asked when it listens, since it leaves sockets open."""
-    deadline = time.monotonic() + _START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        with socket.socket(socket.AF_UNIX) as probe:
-            if probe.connect_ex(f"{one.root}/sock") == 0:
-                return bool(one.client(_START_SECONDS).ping())
-        time.sleep(0.2)
-    return False
 
 
 def _unmount_below(folder: Path) -> None:

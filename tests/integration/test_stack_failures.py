@@ -11,12 +11,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from buildtools.stack.engine_process import ProcessEngine
+from buildtools.stack.readiness import wait_for
+from buildtools.stack.settings import load_settings
+from buildtools.stack.states import gone
 from tests.integration.stack_project import TOPIC, Project, alive, first_produce, project
 
 SCHEMA = json.loads(files("buildtools").joinpath("schemas/stack.schema.json").read_text())
@@ -229,6 +234,25 @@ def test_another_stack_at_the_ports_is_not_taken_for_this_one(tmp_path: Path) ->
         # The stack's own, which runs, is not told so.
         own = json.loads(one.run("wait", "redis", "--json", REDIS_PASSWORD="not-it").stdout)  # noqa: S106 - a wrong one
         assert "REDIS_PASSWORD" in own["services"][0]["mend"]
+
+
+def test_a_service_that_is_ended_while_it_is_waited_for_ends_the_wait(tmp_path: Path) -> None:
+    with project(tmp_path / "one") as one:
+        one.ok("up", "redis")
+        one.ok("down")
+        settings = load_settings(one.root, one.environment())
+        told: list[str] = []
+        report = wait_for(
+            settings,
+            ["redis"],
+            (),
+            timeout=120,
+            tell=lambda moment: told.append(moment.answer.outcome),
+            gone=partial(gone, ProcessEngine(settings)),
+        )
+        assert told == ["not yet", "wrong"]
+        assert "it is down" in report.last["redis"].why
+        assert report.seconds < 60  # long before its time is over
 
 
 def test_two_commands_do_not_change_one_stack_at_once(tmp_path: Path) -> None:
