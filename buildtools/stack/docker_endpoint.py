@@ -111,7 +111,7 @@ def connect(endpoint: Endpoint, environ: Mapping[str, str]) -> docker.DockerClie
         client = docker.DockerClient(**options, version="auto", timeout=ANSWER_SECONDS)
         found = str(client.version()["ApiVersion"])
     except Exception as error:  # the SDK lets requests' and urllib3's own through as well
-        raise _no_answer(endpoint, str(error)) from error
+        raise _no_answer(endpoint, str(error), _last_word(error.__cause__ or error)) from error
     if tuple(int(part) for part in found.split(".")[:2]) < LEAST_API:
         raise _too_old(endpoint, f"its API is {found}")
     client.close()
@@ -147,7 +147,7 @@ def _last_word(error: BaseException) -> str:
     return redact(str(error))
 
 
-def _no_answer(endpoint: Endpoint, said: str) -> Exception:
+def _no_answer(endpoint: Endpoint, said: str, shown: str) -> Exception:
     start = "start it (Docker Desktop, or systemctl start docker), " + INSTEAD
     if "too old" in said or "API versions below" in said:
         return _too_old(endpoint, said)
@@ -166,7 +166,7 @@ def _no_answer(endpoint: Endpoint, said: str) -> Exception:
             next_step=f"join its group (usermod -aG docker USER, then log in anew), {INSTEAD}",
         )
     return CannotLookError(
-        "no Docker engine answers", where=str(endpoint), why=redact(said), next_step=start
+        "no Docker engine answers", where=str(endpoint), why=shown, next_step=start
     )
 
 

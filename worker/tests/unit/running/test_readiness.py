@@ -88,7 +88,7 @@ def test_a_report_can_be_told_from_an_earlier_moment_on() -> None:
     report = Time().wait(Scripted("kafka", [LATER, READY]))
     whole = report.after(4.0)
     assert whole.seconds == report.seconds + 4
-    assert [one.at - 4 for one in whole.timeline] == [one.at for one in report.timeline]
+    assert [one.at for one in whole.timeline] == [one.at + 4 for one in report.timeline]
     assert whole.ready
 
 
