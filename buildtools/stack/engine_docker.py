@@ -7,6 +7,7 @@ does, and so that Kafka's data is held against ZooKeeper's before the broker sta
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -62,6 +63,8 @@ if TYPE_CHECKING:
 META = "/var/lib/kafka/data/meta.properties"
 """Where the broker keeps its cluster's id, in its container; the mount is in the compose file."""
 _TAIL_LINES = 12
+_OTHER_CLUSTER = re.compile(r"Invalid cluster\.id in: \S+ Expected ([\w-]+), but read ([\w-]+)")
+"""What Kafka's storage tool says of data that was formatted for another cluster (KRaft)."""
 
 
 class DockerEngine:
@@ -227,6 +230,17 @@ class DockerEngine:
         text = redact(text, self._settings.secrets)
         found = explain(text)
         tail = "\n".join(text.splitlines()[-_TAIL_LINES:])
+        other = _OTHER_CLUSTER.search(text)
+        if found.cause is Cause.KAFKA_CLUSTER_ID and other is not None:
+            return StackError(
+                what,
+                cause=found.cause,
+                where=f"container {one.name}" if one else service.name,
+                why=f"its data is of cluster {other[2]}, .stack/.env names {other[1]}: one of them "
+                "is not of this stack's making",
+                next_step=f"KAFKA_CLUSTER_ID={other[2]} in .stack/.env keeps the data; buildtools "
+                "stack reset empties it",
+            )
         health = "" if one is None or not one.said else f"its health check says: {one.said}\n"
         return StackError(
             what,

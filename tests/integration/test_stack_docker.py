@@ -369,6 +369,25 @@ def test_a_wrong_advertised_address_is_wrong_not_late(engine: Dockerd, tmp_path:
         assert "KAFKA_ADVERTISED_HOST" in found["mend"]
 
 
+def test_krafts_data_of_another_cluster_is_named_with_the_line_that_keeps_it(
+    engine: Dockerd, tmp_path: Path
+) -> None:
+    """As where ``.stack`` was removed, and made anew beside the volumes."""
+    with stack_of(engine, tmp_path / "one", "outlived") as one:
+        one.ok("up", "kafka", "--mode", "kraft")
+        first_produce(one.brokers)
+        one.ok("down")
+        (one.folder / ".env").unlink()
+        done = one.run("up", "kafka")
+        assert done.returncode == 1
+        line = next(word for word in done.stderr.split() if word.startswith("KAFKA_CLUSTER_ID="))
+        file = one.folder / ".env"
+        kept = [row for row in file.read_text().splitlines() if "KAFKA_CLUSTER_ID" not in row]
+        file.write_text("\n".join([*kept, line, ""]))
+        one.ok("up", "kafka")
+        assert first_join(one.brokers, "later") == 1
+
+
 def test_a_service_that_ends_in_its_start_is_named_and_all_is_taken_back(
     engine: Dockerd, tmp_path: Path
 ) -> None:
