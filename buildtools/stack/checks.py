@@ -9,6 +9,7 @@ import socket
 import struct
 from collections.abc import Callable
 
+from buildtools.stack.listeners import listener
 from buildtools.stack.settings import Settings
 from buildtools.stack.trouble import StackError
 
@@ -76,12 +77,14 @@ def port_is_free(port: int) -> bool:
 def check_port(service: str, port: int) -> None:
     """Refuse to start a service whose port is taken; :class:`StackError` says how to find who."""
     if not port_is_free(port):
+        who = listener(port)
+        named = "" if who else f" (lsof -i :{port} names it)"
         raise StackError(
             f"port {port} is taken",
             where=f"{service} on 127.0.0.1",
-            why="another program listens there",
-            next_step=f"end it (lsof -i :{port} names it), or give {service} another port "
-            "in .stack/.env",
+            why=f"{who or 'another program'} listens there",
+            next_step=f"end it{named}, with buildtools stack down where it is another folder's "
+            f"stack; or give {service} another port in .stack/.env",
         )
 
 

@@ -2,8 +2,10 @@
 
 Run as ``python -m buildtools.stack.keeper FILE`` with the service's :class:`Orders` as JSON.
 SIGTERM and SIGINT end the service, then the keeper. A service that ends by itself is started again,
-after 0.2 s at first and twice as long each time, 30 s at most. In front of a broker's start the
-keeper looks into ZooKeeper: another cluster's data is refused, an old registration is waited out.
+after 0.2 s at first and twice as long each time, 30 s at most. Orders that are gone, with the
+folder that they were in, mean the same: nobody could tell it to stop any more. In front of a
+broker's start the keeper looks into ZooKeeper: another cluster's data is refused, an old
+registration is waited out.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ from buildtools.stack.zookeeper import ZooKeeperError
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 30.0
 _STEADY_SECONDS = 30.0
 _LOOK_SECONDS = 0.2
+_GONE_LOOKS, _GONE_GRACE = 10, 2.0
 _LARGEST_LOG = 20 << 20
 
 
@@ -62,8 +65,10 @@ class _RefusedError(Exception):
 
 
 class _Keeper:
-    def __init__(self, orders: Orders) -> None:
+    def __init__(self, orders: Orders, file: Path) -> None:
         self._orders = orders
+        self._file = file
+        self._missed = 0
         self._folder = Path(orders.folder)
         self._log = Path(orders.log)
         self._stopping = False
@@ -75,7 +80,9 @@ class _Keeper:
         self._stopping = True
 
     def _told(self) -> bool:
-        return self._stopping
+        # More than once, for a folder that is away for a moment.
+        self._missed = 0 if self._file.exists() else self._missed + 1
+        return self._stopping or self._missed >= _GONE_LOOKS
 
     def keep(self) -> int:
         pause = _FIRST_PAUSE
@@ -116,7 +123,8 @@ class _Keeper:
             if code is not None:
                 return code
             if self._told():
-                return child.end(self._orders.grace)
+                # One without its data has nothing to bring into order, and may wait for it.
+                return child.end(_GONE_GRACE if self._missed else self._orders.grace)
             time.sleep(_LOOK_SECONDS)
 
     def _look_before(self) -> None:
@@ -189,7 +197,7 @@ def keep(file: Path) -> int:
     """Carry out the orders in a file until told to stop."""
     found = json.loads(file.read_text(encoding="utf-8"))
     orders = Orders(**{**found, "argv": tuple(found["argv"])})
-    keeper = _Keeper(orders)
+    keeper = _Keeper(orders, file)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, keeper.told_to_stop)
     try:

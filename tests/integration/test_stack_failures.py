@@ -149,6 +149,7 @@ def test_a_port_that_is_taken_is_named_before_anything_starts(tmp_path: Path) ->
         done = one.run("up", REDIS_PORT=str(port))
         assert done.returncode == 1
         assert f"port {port} is taken" in done.stderr
+        assert f"(process {os.getpid()}) listens there" in done.stderr
         assert not one.pids()
 
 
@@ -281,6 +282,22 @@ def test_a_killed_service_is_started_again_and_a_killed_keeper_leaves_no_orphan(
         assert alive(child)
         one.ok("down")
         assert not alive(child)
+
+
+def test_a_folder_that_is_removed_while_its_stack_runs_takes_the_stack_with_it(
+    tmp_path: Path,
+) -> None:
+    """As `git clean -xfd` does: nothing could end those processes any more."""
+    with project(tmp_path / "one") as one:
+        one.ok("up", "redis")
+        pids = one.pids()
+        shutil.rmtree(one.folder)
+        deadline = time.monotonic() + 30
+        while any(alive(pid) for pid in pids):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert not one.folder.exists()
+        one.ok("up", "redis")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
