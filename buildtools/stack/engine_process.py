@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import sys
@@ -239,7 +240,7 @@ class _Start:
     def _start_keeper(self, service: Service, text: str) -> None:
         folder = self._settings.folder
         record_file(folder, service.name).unlink(missing_ok=True)
-        file = folder / "run" / f"{service.name}.orders.json"
+        file = _orders_file(self._settings, service)
         write_whole(file, text.encode(), mode=0o600)
         package = Path(__file__).resolve().parents[2]
         self._keepers[service.name] = start_lasting(
@@ -296,9 +297,24 @@ class _Start:
         )
 
 
+def _orders_file(settings: Settings, service: Service) -> Path:
+    """Where the orders of a service's keeper are."""
+    return settings.folder / "run" / f"{service.name}.orders.json"
+
+
 def _runs(settings: Settings, service: Service) -> bool:
     record = read_record(settings.folder, service.name)
-    return record is not None and record.alive and record.keeper.alive
+    runs = record is not None and record.alive and record.keeper.alive
+    return runs and _ordered_here(settings, service)
+
+
+def _ordered_here(settings: Settings, service: Service) -> bool:
+    """Whether its keeper was started in this folder; one of a folder that was moved soon ends."""
+    try:
+        text = _orders_file(settings, service).read_text(encoding="utf-8")
+        return bool(json.loads(text)["folder"] == str(settings.folder))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _end(settings: Settings, service: Service) -> None:

@@ -197,7 +197,22 @@ def _started(program: str, folder: Path) -> Iterator[Dockerd]:
     finally:
         if one.runs:
             one.end()
+        _end_shims(folder)
         _unmount_below(folder)
+
+
+def _end_shims(folder: Path) -> None:
+    """End what keeps the containers of an engine that died: the next one does not find them all."""
+    for one in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (one / "cmdline").read_text().split("\0")
+            if "containerd-shim" not in words[0] or not any(str(folder) in word for word in words):
+                continue
+            children = (one / "task" / one.name / "children").read_text().split()
+            for pid in (one.name, *children):
+                os.kill(int(pid), signal.SIGKILL)
+        except OSError:
+            continue  # it has ended
 
 
 def _unmount_below(folder: Path) -> None:

@@ -300,6 +300,26 @@ def test_a_folder_that_is_removed_while_its_stack_runs_takes_the_stack_with_it(
         one.ok("up", "redis")
 
 
+def test_a_stack_whose_folder_was_moved_is_started_anew_where_it_is_now(tmp_path: Path) -> None:
+    with project(tmp_path / "one") as one:
+        one.ok("up", "redis")
+        before = one.pids()
+        moved = Project(tmp_path / "two")
+        (moved.root / "pyproject.toml").unlink()
+        moved.root.rmdir()
+        one.root.rename(moved.root)
+        moved.ports = one.ports
+        try:
+            moved.ok("up", "redis")
+            assert not [pid for pid in before if alive(pid)]
+            assert f"dir {moved.folder}" in " ".join(
+                (moved.folder / "conf" / "redis.conf").read_text().replace('"', "").split()
+            )
+        finally:
+            moved.remove()
+            one.root.mkdir()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_start_leaves_nothing_running(tmp_path: Path, number: int) -> None:
     with project(tmp_path / "one") as one:
