@@ -29,6 +29,7 @@ from buildtools.writing import write_whole
 
 _PAUSE = 0.1
 _TAIL_LINES = 12
+_LOG_BYTES = 64 << 10
 
 
 class ProcessEngine:
@@ -253,7 +254,9 @@ class _Start:
     def _is_healthy(self, service: Service) -> bool:
         """Whether it is; raises when it never will be."""
         record = read_record(self._settings.folder, service.name)
-        if record is not None and record.phase in {Phase.EXITED, Phase.REFUSED}:
+        # Its keeper starts it again within moments: that it did says as much.
+        again = service in self._missing and record is not None and record.starts > 1
+        if record is not None and (again or record.phase in {Phase.EXITED, Phase.REFUSED}):
             raise self._failure(service, record)
         keeper = self._keepers.get(service.name)
         if record is None and keeper is not None and keeper.poll() is not None:
@@ -284,8 +287,10 @@ class _Start:
                 why=record.why,
                 next_step=record.mend,
             )
-        found = explain(_log(self._settings, service.name, record.log_from))
-        tail = log_tail(self._settings, service.name, record.log_from)
+        # After another start its log is that one's, which has hardly begun.
+        begun = record.log_from if record.starts <= 1 else max(0, record.log_from - _LOG_BYTES)
+        found = explain(_log(self._settings, service.name, begun))
+        tail = log_tail(self._settings, service.name, begun)
         code = record.code or 0
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
         return StackError(
