@@ -28,6 +28,7 @@ from database_consumer.stores.base import (
     StoreUnavailable,
     TopicRecreated,
 )
+from database_consumer.stores.written import Written
 
 TAKE_SECONDS = 0.1
 BATCH_BYTES = 4 * 1024 * 1024
@@ -42,7 +43,7 @@ class Hooks:
     """Whom an applier tells: of a lane that must move, of work for the relay, of the end."""
 
     move: Callable[[Partition, Position | None], None]
-    committed: Callable[[], None]
+    committed: Callable[[Sequence[Written]], None]
     fail: Callable[[Exception], None]
     announce: Callable[[Change], None]
 
@@ -183,7 +184,7 @@ class Applier(threading.Thread):
         self._processed.hold(records)
         if result.parked:
             self._retry_at = 0.0
-        self._hooks.committed()
+        self._hooks.committed(result.written)
 
     def _retry_parked(self) -> None:
         now = self._clock()
@@ -208,7 +209,7 @@ class Applier(threading.Thread):
         self.counted = self.counted.retried(outcome.applied, outcome.dead)
         if outcome.applied or outcome.dead:
             self._retry_at = 0.0
-        self._hooks.committed()
+        self._hooks.committed(())
 
     def _due_parked(self, now: float) -> int:
         """As in `_finish`: the connection may be one that an outage left dead, the next is new."""

@@ -12,11 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import msgspec
-
 from database_consumer.cache.base import Cache, CacheUnavailable, Entry, EpochMoved, suffix
 from database_consumer.logs import logger
 from database_consumer.stores.base import CacheIntent, DeadLetter, Store
+from database_consumer.stores.written import WrittenRows
 
 INTENTS = 2_000
 LETTERS = 200
@@ -28,7 +27,6 @@ CACHE_PAUSE = 1.0
 LETTER_PAUSE = 5.0
 
 _log = logger("relay")
-_encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 class Letters(Protocol):
@@ -67,9 +65,11 @@ class CacheRelay:
         *,
         ttl_seconds: int,
         tombstone_seconds: int,
+        written: WrittenRows | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._cache = cache
+        self._known = written
         self._ttl = ttl_seconds
         self._tombstone_ttl = tombstone_seconds
         self._clock = clock
@@ -101,9 +101,9 @@ class CacheRelay:
         try:
             epoch = self._current(now)
             self._drop(store)
-            intents = store.cache_intents(INTENTS)
+            intents = store.cache_intents(INTENTS, written=self._known)
             if intents:
-                self._cache.put([self._entry(one) for one in intents], epoch)
+                self._cache.put(self._entries(intents), epoch)
         except CacheUnavailable as error:
             self._away(now, str(error))
             return 0
@@ -169,14 +169,13 @@ class CacheRelay:
         self._away_since = None
         self._reason = ""
 
-    def _entry(self, intent: CacheIntent) -> Entry:
-        gone = intent.row is None
-        return Entry(
-            suffix=suffix(intent.entity, intent.key),
-            version=intent.version,
-            payload="" if gone else _encoder.encode(intent.row).decode(),
-            ttl_seconds=self._tombstone_ttl if gone else self._ttl,
-        )
+    def _entries(self, intents: Sequence[CacheIntent]) -> list[Entry]:
+        return [
+            Entry(suffix(entity, key), version, b"", self._tombstone_ttl)
+            if row is None
+            else Entry(suffix(entity, key), version, row, self._ttl)
+            for _, entity, key, version, row, _ in intents
+        ]
 
 
 class LetterRelay:

@@ -26,6 +26,7 @@ from database_consumer.relaying import RelayThread
 from database_consumer.settings import Settings
 from database_consumer.sources.base import Partition, Source, SourceError
 from database_consumer.stores.base import Position, Store, StoreKind, StoreUnavailable
+from database_consumer.stores.written import Written, WrittenRows
 from database_consumer.topics import TopicWatch
 from database_consumer.view import DatabaseView, WorkerView
 from database_consumer.watching import Progress
@@ -93,6 +94,7 @@ class Worker:
         self.intake = Intake(self._group, gaps=parts.gaps)
         self._topics = TopicWatch(parts.source)
         self._progress = Progress(parts.source, self.intake, self.health, self.metrics, clock=clock)
+        self._written = WrittenRows()
         self._cache = self._cache_relay()
         self._letters = LetterRelay(parts.letters, clock=clock) if parts.letters else None
         self._appliers: list[Applier] = []
@@ -408,7 +410,9 @@ class Worker:
 
     # -- what is told -------------------------------------------------------------------------
 
-    def _committed(self) -> None:
+    def _committed(self, written: Sequence[Written]) -> None:
+        if self._cache is not None:
+            self._written.keep(written)
         for relay in self._relays:
             relay.wake()
 
@@ -479,6 +483,7 @@ class Worker:
             self._parts.cache,
             ttl_seconds=self._settings.cache_ttl_seconds,
             tombstone_seconds=self._settings.cache_tombstone_seconds,
+            written=self._written,
             clock=self._clock,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class CacheKind(StrEnum):
@@ -23,16 +23,15 @@ class EpochMoved(Exception):
     """The namespace has another epoch than the caller thinks: ask again, write nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One value for one key: ``payload`` is JSON, or "" for a tombstone.
+class Entry(NamedTuple):
+    """One value for one key: ``payload`` is JSON, as text or in UTF-8, empty for a tombstone.
 
     ``version`` is the row's, ``suffix`` the entity and the key as :func:`suffix` joins them.
     """
 
     suffix: str
     version: int
-    payload: str
+    payload: str | bytes
     ttl_seconds: int
 
 

@@ -48,9 +48,11 @@ class MemoryCache:
                 raise EpochMoved
             for entry in entries:
                 there = self._held.get(entry.suffix)
-                again = there == (entry.version, "") and entry.payload != ""
+                payload = entry.payload
+                text = payload if isinstance(payload, str) else payload.decode()
+                again = there == (entry.version, "") and text != ""
                 if there is None or again or entry.version > there[0]:
-                    self._held[entry.suffix] = (entry.version, entry.payload)
+                    self._held[entry.suffix] = (entry.version, text)
                     written += 1
         return written
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.resources import files
+from itertools import chain
 from typing import Any
 
 import redis
@@ -67,26 +68,53 @@ class RedisCache:
         )
 
     def put(self, entries: Sequence[Entry], epoch: str) -> int:
-        """See the protocol; one round trip for each 250 entries."""
-        written = 0
-        for start in range(0, len(entries), PUT_ENTRIES):
-            arguments: list[str] = []
-            for entry in entries[start : start + PUT_ENTRIES]:
-                arguments += (
-                    entry.suffix,
-                    str(entry.version),
-                    entry.payload,
-                    str(entry.ttl_seconds),
-                )
-            count, _ = self._call("put", epoch, *arguments)
-            if count < 0:
-                raise EpochMoved
-            written += int(count)
-        return written
+        """See the protocol; the script is called for each 250 entries, all calls under way at once.
+
+        So that the server works on one while the next is written down.
+        """
+        some = [entries[at : at + PUT_ENTRIES] for at in range(0, len(entries), PUT_ENTRIES)]
+        calls = [("put", epoch, *chain.from_iterable(one)) for one in some]
+        counts = [int(count) for count, _ in self._call_all(calls)]
+        if any(count < 0 for count in counts):
+            raise EpochMoved
+        return sum(counts)
 
     def close(self) -> None:
         """See the protocol."""
         self._connection.close()
+
+    def _call_all(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+        try:
+            try:
+                return self._answers(calls)
+            except redis.exceptions.NoScriptError:
+                self._connection.script_load(self._script.script)
+                return self._answers(calls)
+        except (redis.RedisError, OSError) as error:
+            raise CacheUnavailable(f"{type(error).__name__}: {error}") from error
+
+    def _answers(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Every call's answer; an error of one is raised when all are read."""
+        pool = self._connection.connection_pool
+        connection: Any = pool.get_connection()
+        answers: list[Any] = []
+        refused: redis.ResponseError | None = None
+        try:
+            for call in calls:
+                connection.send_command("EVALSHA", self._script.sha, 1, self._root, *call)
+            for _ in calls:
+                try:
+                    answers.append(connection.read_response())
+                except redis.ResponseError as error:
+                    refused = error
+        except BaseException:
+            connection.disconnect()
+            raise
+        finally:
+            pool.release(connection)
+        if refused is not None:
+            raise refused
+        return answers
 
     def _call(self, *arguments: str) -> Any:
         try:

@@ -6,9 +6,10 @@ Long because a row is read alone and a batch column by column, and both must say
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import starmap
 from typing import Any
 
 import msgspec
@@ -32,6 +33,9 @@ DEFAULT = msgspec.UNSET
 
 WholeRow = tuple[Any, ...]
 """Stored values of all columns in their order; :data:`DEFAULT` where the database has one."""
+
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,7 @@ class EntityTable:
     __slots__ = (
         "_fields",
         "_required",
+        "_shape",
         "_single",
         "columns",
         "entity",
@@ -110,6 +115,7 @@ class EntityTable:
         if not self.key:
             raise ValueError(f"table {table.name} has no primary key: its rows cannot be addressed")
         self.rest: tuple[str, ...] = tuple(one for one in self.columns if one not in self.key)
+        self._shape: Callable[..., Any] | None = None
         self._fields: dict[str, Column] = {}
         for column in self.columns.values():
             for name in column.names:
@@ -222,10 +228,25 @@ class EntityTable:
         if len(key) == 1:
             value = key[0]
             return value.hex() if isinstance(value, bytes) else str(value)
-        import msgspec
-
         plain = [one.hex() if isinstance(one, bytes) else one for one in key]
         return msgspec.json.encode(plain).decode()
+
+    def json_rows(self, rows: Iterable[Sequence[Any]]) -> list[bytes]:
+        """Each row, whose values are ready for JSON, as an object by the columns' names."""
+        if self._shape is None:
+            self._shape = _shape(self.names)
+        return list(map(_encode, starmap(self._shape, rows)))
+
+
+def _shape(names: Sequence[str]) -> Callable[..., Any]:
+    """What makes a value of these names' values, in their order, that is encoded as an object."""
+    fields = [f"c{place}" for place in range(len(names))]
+    try:
+        return msgspec.defstruct(
+            "Shape", fields, rename=dict(zip(fields, names, strict=True)), gc=False
+        )
+    except ValueError:  # a name that needs an escape in JSON
+        return lambda *values: dict(zip(names, values, strict=True))
 
 
 class QuickRows:

@@ -137,6 +137,7 @@ class Applier:
             parked=len(outcome.queued) + len(outcome.parked),
             unmatched=outcome.unmatched,
             intents=outcome.intents,
+            written=tuple(outcome.written),
         )
         if coming is not None:
             self._ahead.start(coming)

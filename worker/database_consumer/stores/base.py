@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
 
 from database_consumer.retry import RetryPolicy
+from database_consumer.stores.written import Written, WrittenRows
 
 
 class StoreKind(StrEnum):
@@ -56,8 +59,7 @@ class StoreCorrupt(StoreError):
     """A store's own file is damaged in the middle; it was not touched."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """One message as it was read; ``timestamp_ms`` is 0 when the source has none."""
 
     topic: str
@@ -106,7 +108,8 @@ class Applied:
     ``won`` operations were new; ``duplicates`` had been seen; of the won ones ``dead`` are dead
     letters and ``parked`` wait; ``unmatched`` changed nothing because their row is not there
     (UPDATE and DELETE). ``dead`` also counts undecodable records and conflicts, which win nothing.
-    ``intents`` says how many cache intents the batch left behind.
+    ``intents`` says how many cache intents the batch left behind; of ``written`` the cache can be
+    told without reading them again.
     """
 
     position: Position
@@ -116,6 +119,7 @@ class Applied:
     parked: int
     unmatched: int = 0
     intents: int = 0
+    written: tuple[Written, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,21 +170,20 @@ class DeadLetter:
     replayed_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheIntent:
+class CacheIntent(NamedTuple):
     """A row that changed: the cache takes ``row`` as ``version`` unless it has a newer one.
 
-    ``row`` is what the table holds now, ready for JSON (see :mod:`database_consumer.entities`), or
-    None: the row is gone and ``version`` is its tombstone's. ``key`` is the key as text: one
-    column's value, or a JSON array for a composite key. ``id`` goes to ``forget_cache_intents``
-    when every intent of that id has been published; several intents share one.
+    ``row`` is what the table holds now as JSON (see :mod:`database_consumer.entities`), or None: it
+    is gone and ``version`` is its tombstone's. ``key`` is the key as text: one column's value,
+    or a JSON array for a composite key. ``id`` goes to ``forget_cache_intents`` when every intent
+    of that id has been published; several share one.
     """
 
     id: int
     entity: str
     key: str
     version: int
-    row: dict[str, Any] | None
+    row: bytes | None
     created_at: float
 
 
@@ -278,8 +281,13 @@ class Store(Protocol):
         often it is asked for; those replayed before are left out. ``retry_parked`` applies them.
         """
 
-    def cache_intents(self, limit: int = 1000) -> Sequence[CacheIntent]:
-        """Rows whose change the cache has not been told, oldest first; whole ids, about limit."""
+    def cache_intents(
+        self, limit: int = 1000, *, written: WrittenRows | None = None
+    ) -> Sequence[CacheIntent]:
+        """Rows whose change the cache has not been told, oldest first; whole ids, about limit.
+
+        Those that ``written`` still has are taken from there and not read.
+        """
 
     def forget_cache_intents(self, ids: Sequence[int]) -> None:
         """The cache has them."""

@@ -30,6 +30,7 @@ from database_consumer.stores.base import (
 )
 from database_consumer.stores.jsonledger import JsonLedger
 from database_consumer.stores.retrying import Retrier
+from database_consumer.stores.written import WrittenRows
 
 T = TypeVar("T")
 
@@ -142,33 +143,27 @@ class JsonStore:
         """Put them back."""
         return self._retrier.replay(ids, now)
 
-    def cache_intents(self, limit: int = 1000) -> Sequence[CacheIntent]:
-        """The newest state of each row that changed."""
+    def cache_intents(
+        self, limit: int = 1000, *, written: WrittenRows | None = None
+    ) -> Sequence[CacheIntent]:
+        """The newest state of each row that changed; all of it is in memory already."""
+        del written
 
         def intents() -> list[CacheIntent]:
             found: list[CacheIntent] = []
             for ident, created_at, version, entity, keys in self._ledger.outbox(limit):
                 table = self.catalogue.get(entity)
+                columns = list(table.columns.values())
                 for key, gone in keys:
                     row = None if gone else self._ledger.table_rows.read(table, key)
-                    mine = version
-                    if row is not None and table.versioned:
-                        mine = int(row.pop(VERSION_COLUMN))
-                    found.append(
-                        CacheIntent(
-                            id=ident,
-                            entity=entity,
-                            key=table.key_text(key),
-                            version=mine,
-                            row=None
-                            if row is None
-                            else plain_row(
-                                list(table.columns.values()),
-                                [row.get(one) for one in table.columns],
-                            ),
-                            created_at=created_at,
-                        )
-                    )
+                    mine, text = version, None
+                    if row is not None:
+                        if table.versioned:
+                            mine = int(row.pop(VERSION_COLUMN))
+                        values = plain_row(columns, [row.get(one) for one in table.columns])
+                        text = table.json_rows([list(values.values())])[0]
+                    name = table.key_text(key)
+                    found.append(CacheIntent(ident, entity, name, mine, text, created_at))
             return found
 
         return self._once(intents)

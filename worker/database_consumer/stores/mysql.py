@@ -30,8 +30,10 @@ from database_consumer.failures import (
     of_mysql,
 )
 from database_consumer.stores.base import StoreUnavailable
+from database_consumer.stores.mysqlcolumns import ColumnsSeen
 from database_consumer.stores.sql import INBOX_COLUMNS, SqlLedger, by_columns
 from database_consumer.stores.transaction import Claim, Stream
+from database_consumer.stores.written import Faithful
 
 ROWS_AT_ONCE = 2_000
 """Rows of one statement; more gain nothing and hold the parser's memory."""
@@ -83,6 +85,7 @@ class MysqlLedger(SqlLedger):
         self._collations: dict[tuple[str, str], tuple[str, str]] = {}
         self._driver: Any = engine.dialect.loaded_dbapi
         self._started = False
+        self._seen = ColumnsSeen(catalogue)
 
     @property
     def skip_present(self) -> str:
@@ -143,6 +146,10 @@ class MysqlLedger(SqlLedger):
             ):
                 if name in table.key:
                     self._collations[(table.name, str(name))] = (str(charset), str(collation))
+
+    def faithful(self, table: EntityTable) -> Faithful | None:
+        """As the schema says."""
+        return self._seen.faithful(table, self.rows)
 
     def check_writable(self) -> None:
         """A server that became read-only says so."""

@@ -12,12 +12,13 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from database_consumer.batching import Folded, fold, fold_creates, segments, unread_keys
+from database_consumer.batching import Folded, TablePlan, fold, fold_creates, segments, unread_keys
 from database_consumer.entities.model import Catalogue, Key
 from database_consumer.failures import FailureKind, RecordFailure, Verdict
 from database_consumer.stores.base import StorePolicy, StoreUnavailable
 from database_consumer.stores.prepared import Item
 from database_consumer.stores.transaction import Ledger
+from database_consumer.stores.written import Written
 
 STACK_BYTES = 8 << 10
 """Of a dead letter's stack: growing headers have ended in RecordTooLarge."""
@@ -42,7 +43,7 @@ class Refusal:
 class Outcome:
     """What became of the operations of one transaction; each stands in one of the lists.
 
-    ``queued`` wait behind a parked one.
+    ``queued`` wait behind a parked one. ``written`` are rows that need not be read for the cache.
     """
 
     applied: list[Item] = field(default_factory=list)
@@ -51,6 +52,7 @@ class Outcome:
     queued: list[Item] = field(default_factory=list)
     unmatched: int = 0
     intents: int = 0
+    written: list[Written] = field(default_factory=list)
 
 
 class RefusedAsSet(Exception):
@@ -196,7 +198,14 @@ class Run:
                 raise
             if self._policy.cache:
                 self.outcome.intents += self._ledger.note_touched(folded.tables, version, self._now)
+                self._keep(folded.tables, version)
         return folded
+
+    def _keep(self, tables: Sequence[TablePlan], version: int) -> None:
+        for plan in tables:
+            faithful = self._ledger.faithful(plan.table) if plan.inserts else None
+            if faithful is not None:
+                self.outcome.written.append(Written(plan.table, version, plan.inserts, faithful))
 
     def _decide(self, items: Sequence[Item], folded: Folded) -> None:
         self.outcome.unmatched += len(folded.missing)

@@ -20,6 +20,7 @@ from database_consumer.stores.base import (
     StoreCounts,
     StoreKind,
 )
+from database_consumer.stores.written import WrittenRows
 
 
 class SharedStore:
@@ -111,10 +112,12 @@ class SharedStore:
         with self._lock:
             return self._store.replay(ids, now)
 
-    def cache_intents(self, limit: int = 1000) -> Sequence[CacheIntent]:
+    def cache_intents(
+        self, limit: int = 1000, *, written: WrittenRows | None = None
+    ) -> Sequence[CacheIntent]:
         """See the protocol."""
         with self._lock:
-            return self._store.cache_intents(limit)
+            return self._store.cache_intents(limit, written=written)
 
     def forget_cache_intents(self, ids: Sequence[int]) -> None:
         """See the protocol."""

@@ -30,6 +30,7 @@ from database_consumer.stores.base import (
 )
 from database_consumer.stores.retrying import Retrier
 from database_consumer.stores.sql import SqlLedger
+from database_consumer.stores.written import WrittenRows
 
 T = TypeVar("T")
 
@@ -178,20 +179,27 @@ class SqlStore:
         """Put them back."""
         return self._retrier.replay(ids, now)
 
-    def cache_intents(self, limit: int = 1000) -> Sequence[CacheIntent]:
+    def cache_intents(
+        self, limit: int = 1000, *, written: WrittenRows | None = None
+    ) -> Sequence[CacheIntent]:
         """The newest state of each row that changed; one look at the tables per entity."""
-        return self._once(lambda: self._intents(limit))
+        return self._once(lambda: self._intents(limit, written))
 
-    def _intents(self, limit: int) -> list[CacheIntent]:
+    def _intents(self, limit: int, written: WrittenRows | None) -> list[CacheIntent]:
         listed = self._ledger.outbox(limit)
+        known: dict[int, dict[Key, bytes]] = {}
         wanted: dict[str, tuple[EntityTable, dict[Key, None]]] = {}
-        for _, _, _, entity, keys in listed:
+        for ident, _, version, entity, keys in listed:
             if entity not in self.catalogue:
                 continue
+            changed = [key for key, gone in keys if not gone]
+            if written is not None and (taken := written.take(entity, version, changed)):
+                known[ident] = taken
+                changed = [key for key in changed if key not in taken]
             _, some = wanted.setdefault(entity, (self.catalogue.get(entity), {}))
-            some.update((key, None) for key, gone in keys if not gone)
+            some.update(dict.fromkeys(changed))
         rows = {
-            entity: self._ledger.read_rows(table, list(keys))
+            entity: self._ledger.read_rows(table, list(keys)) if keys else {}
             for entity, (table, keys) in wanted.items()
         }
         intents: list[CacheIntent] = []
@@ -200,18 +208,16 @@ class SqlStore:
                 intents.append(_nothing(ident, entity, version, created_at))
                 continue
             table = wanted[entity][0]
+            texts, there = known.get(ident, {}), rows[entity]
             for key, gone in keys:
-                row, row_version = rows[entity].get(key, (None, 0)) if not gone else (None, 0)
-                intents.append(
-                    CacheIntent(
-                        id=ident,
-                        entity=entity,
-                        key=table.key_text(key),
-                        version=row_version if row is not None and table.versioned else version,
-                        row=row,
-                        created_at=created_at,
-                    )
-                )
+                name = table.key_text(key)
+                text = texts.get(key)
+                if text is None and not gone and key in there:
+                    text, mine = there[key]
+                    now = mine if table.versioned else version
+                    intents.append(CacheIntent(ident, entity, name, now, text, created_at))
+                else:
+                    intents.append(CacheIntent(ident, entity, name, version, text, created_at))
         return intents
 
     def forget_cache_intents(self, ids: Sequence[int]) -> None:

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from database_consumer.batching import TablePlan
 from database_consumer.entities.model import EntityTable, Key
 from database_consumer.stores.base import Batch, DeadLetter, Position, Record
+from database_consumer.stores.written import Faithful
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,9 @@ class Ledger(Protocol):
 
     def note_touched(self, tables: Sequence[TablePlan], version: int, now: float) -> int:
         """Write cache intents; how many."""
+
+    def faithful(self, table: EntityTable) -> Faithful | None:
+        """How columns read what is written; None: unknown. Asked after the table was written."""
 
     def commit(self) -> None:
         """Make it last. Raises :class:`CommitUnknown` when the answer was lost."""

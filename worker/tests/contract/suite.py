@@ -540,7 +540,7 @@ def test_every_changed_row_leaves_an_intent_with_its_newest_state(store: Store, 
         if one.key not in newest or one.version > newest[one.key].version:
             newest[one.key] = one
     assert newest["1"].row is not None
-    assert newest["1"].row["name"] == "new"
+    assert json.loads(newest["1"].row)["name"] == "new"
     assert newest["2"].row is None
     assert {one.entity for one in intents} == {"User"}
     store.forget_cache_intents([one.id for one in intents])

@@ -36,7 +36,7 @@ def applier(store: Any, health: DatabaseHealth, told: list[Change]) -> Applier:
         pace=Pace(most=10, target=0.1, limit=10),
         hooks=Hooks(
             move=lambda _partition, _position: None,
-            committed=lambda: None,
+            committed=lambda _: None,
             fail=lambda _error: None,
             announce=told.append,
         ),
