@@ -76,3 +76,28 @@ def test_two_namespaces_do_not_meet(server: RedisServer, cache: RedisCache) -> N
     assert other.epoch() is None
     assert other.get("User:1").version is None
     other.close()
+
+
+def test_a_server_that_forgot_the_script_is_given_it_again(
+    server: RedisServer, cache: RedisCache
+) -> None:
+    epoch = cache.raise_epoch(1.0, None)
+    many = [entry(1, name=f"User:{number}") for number in range(700)]
+    with redis_client.Redis(port=server.port) as raw:
+        raw.script_flush()
+    assert cache.put(many, epoch) == 700
+    assert cache.put(many, epoch) == 0
+
+
+def test_a_refused_call_leaves_the_connection_in_step(
+    server: RedisServer, cache: RedisCache
+) -> None:
+    """Of several calls under way one is refused: the next answer is the next question's."""
+    epoch = cache.raise_epoch(1.0, None)
+    many = [entry(1, name=f"User:{number}") for number in range(600)]
+    with redis_client.Redis(port=server.port) as raw:
+        raw.hset(f"{{dbc}}:{epoch}:User:300", "not", "a text")
+    with pytest.raises(CacheUnavailable, match="WRONGTYPE"):
+        cache.put(many, epoch)
+    assert cache.epoch() == epoch
+    assert cache.get("User:599").version == 1
