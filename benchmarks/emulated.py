@@ -3,8 +3,7 @@
 What stands in for a ``FROM --platform=linux/arm64`` image. The kernel starts the tree's programs
 with qemu-user by binfmt_misc, told so within a namespace of its own where the kernel has one for
 each (Linux 6.7, see its ``binfmt_misc.c``): nothing on the machine is told, and nothing is left.
-Where that cannot be, proot hands every program to the emulator. Root; Debian packages:
-debootstrap, qemu-user-static (and proot).
+Root; Linux 6.7; Debian packages: debootstrap, qemu-user-static.
 """
 
 from __future__ import annotations
@@ -42,10 +41,9 @@ _TRUST = "etc/machine-certificates.pem"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmulatedTree:
-    """A minimal Debian of aarch64 at ``root``; ``how`` says what runs its programs here."""
+    """A minimal Debian of aarch64 at ``root``, its programs run by ``qemu``."""
 
     root: Path
-    how: str
     qemu: str
 
     def run(self, words: Sequence[str], **variables: str) -> float:
@@ -64,9 +62,7 @@ class EmulatedTree:
         log = self.root.with_suffix(".log")
         started = time.perf_counter()
         with log.open("wb") as out:
-            code = self._proot(words, environment, out.fileno()) if self.how == "proot" else None
-            if code is None:
-                code = self._namespace(words, environment, out.fileno())
+            code = self._namespace(words, environment, out.fileno())
         seconds = time.perf_counter() - started
         if code:
             tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
@@ -98,19 +94,6 @@ class EmulatedTree:
             process.wait()
         return process.returncode
 
-    def _proot(self, words: Sequence[str], environment: Mapping[str, str], out: int) -> int:
-        command = [_program("proot"), "-0", "-q", self.qemu, "-r", str(self.root), "-w", "/"]
-        for folder in ("/proc", "/dev"):
-            command += ["-b", folder]
-        return subprocess.run(
-            [*command, *words],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env=dict(environment),
-            check=False,
-        ).returncode
-
 
 def _program(name: str) -> str:
     found = shutil.which(name)
@@ -138,7 +121,8 @@ def make_tree(root: Path) -> EmulatedTree:
         stderr=subprocess.DEVNULL,
     )
     (root / _TRUST).write_bytes(_CERTIFICATES.read_bytes())
-    tree = _first_that_runs(root, qemu)
+    tree = EmulatedTree(root=root, qemu=qemu)
+    tree.run(["/bin/true"])
     # debootstrap makes no devices where it is told that they are there.
     tree.run(["/debootstrap/debootstrap", "--second-stage"], container="lxc")
     (root / "etc/apt/sources.list").unlink(missing_ok=True)
@@ -146,16 +130,3 @@ def make_tree(root: Path) -> EmulatedTree:
         as_text(sources, "arm64"), encoding="utf-8"
     )
     return tree
-
-
-def _first_that_runs(root: Path, qemu: str) -> EmulatedTree:
-    failures = []
-    for how in ("binfmt_misc", "proot"):
-        tree = EmulatedTree(root=root, how=how, qemu=qemu)
-        try:
-            tree.run(["/bin/true"])
-        except (SystemExit, OSError) as error:
-            failures.append(f"{how}: {error}")
-        else:
-            return tree
-    raise SystemExit("\n".join(["no aarch64 program starts here", *failures]))

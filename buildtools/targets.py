@@ -93,6 +93,22 @@ ARCHITECTURES: Mapping[OperatingSystem, tuple[str, ...]] = {
 }
 """What may stand behind ``OS/``; the first two of Linux and both of macOS are built and proven."""
 
+_SAME_PROCESSOR: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("arm64", "aarch64", "armv8"), ("aarch64", "arm64")),
+    **dict.fromkeys(("amd64", "x64", "x86-64"), ("x86_64",)),
+    **dict.fromkeys(("x86", "i386", "i586"), ("i686",)),
+    **dict.fromkeys(("arm", "armhf"), ("armv7l",)),
+}
+"""What others call a processor, and the words of a target for it."""
+
+_OTHER_WORDS = {
+    "macos": "darwin",
+    "macosx": "darwin",
+    "osx": "darwin",
+    "musllinux": "linux/ARCH/musl",
+}
+"""What others call a system, and the word of a target for it."""
+
 GOOD = (
     *("linux/x86_64", "linux/aarch64", "linux/x86_64/musl", "linux/aarch64/musl"),
     *("darwin/arm64", "darwin/x86_64"),
@@ -190,12 +206,13 @@ def parse_target(text: str, named: Mapping[str, Target]) -> Target:
             target = target.with_python(_python_of_target(part, text, named))
         return _complete(target)
     if head not in set(OperatingSystem) or not rest:
-        raise _bad_target(text, named, "it is neither a name nor OS/ARCH")
+        meant = _OTHER_WORDS.get(head)
+        said = f"here {head} is written {meant}" if meant else "it is neither a name nor OS/ARCH"
+        raise _bad_target(text, named, said)
     system = OperatingSystem(head)
     arch, *rest = rest
     if arch not in ARCHITECTURES[system]:
-        good = ", ".join(f"{system}/{a}" for a in ARCHITECTURES[system])
-        raise _bad_target(text, named, f"{system} has no {arch!r}; it has {good}")
+        raise _bad_target(text, named, f"{system} has no {arch!r}; {_processors(system, arch)}")
     family = LibCFamily.GLIBC if system is OperatingSystem.LINUX else None
     floor: Version | None = None
     python: PythonAbi | None = None
@@ -222,6 +239,15 @@ def parse_target(text: str, named: Mapping[str, Target]) -> Target:
             python=python,
         )
     )
+
+
+def _processors(system: OperatingSystem, arch: str) -> str:
+    """What a system calls a processor that others call ``arch``, else all that it has."""
+    own = ARCHITECTURES[system]
+    meant = [name for name in _SAME_PROCESSOR.get(arch, ()) if name in own]
+    if meant:
+        return f"{system} calls it {meant[0]}"
+    return f"it has {', '.join(f'{system}/{name}' for name in own)}"
 
 
 def _impossible(system: OperatingSystem, arch: str, kind: str, floor: Version | None) -> str:

@@ -44,7 +44,8 @@ its own compiler's, its own machine's, and the machine's folders."""
 _QUIET = ("-g0", "-fno-sanitize=undefined")
 """Without these zig compiles in checks of its own, and a runtime for them."""
 
-_AS_MODULES = ("-shared", "-s", "-O2", "-fPIC")
+AS_MODULE = ("-shared", "-s", "-O2", "-fPIC", *_QUIET)
+"""A module as builds link it: zig's own part is made once for each target and these words."""
 
 _LAST = ("-UDEFAULT_PLUGINS_SUBDIR",)
 """MariaDB Connector/Python compiles one absolute plugin folder in, and sets it before every
@@ -138,7 +139,16 @@ class Zig:
     @property
     def compiler(self) -> tuple[str, ...]:
         """The words that compile C for the target."""
-        return (str(self.program), "cc", "-target", self.triple)
+        return (str(self.program), *self.words("cc"))
+
+    def words(self, language: str) -> tuple[str, ...]:
+        """The words behind zig's own name that compile ``cc`` or ``c++`` for the target.
+
+        zig links a program of musl statically unless told, as those are that a ``configure`` tries
+        things with, and compiles the whole of that C library first.
+        """
+        dynamic = ("-dynamic",) if "-musl" in self.triple else ()
+        return (language, "-target", self.triple, *dynamic)
 
     @property
     def archiver(self) -> tuple[str, ...]:
@@ -151,7 +161,7 @@ class Zig:
         source = room / "nothing.c"
         source.write_text("int nothing(void) { return 0; }\n", encoding="ascii")
         run(
-            [*self.compiler, *_AS_MODULES, *_QUIET, source.name, "-o", "nothing.so"],
+            [*self.compiler, *AS_MODULE, source.name, "-o", "nothing.so"],
             timeout=_WARM_SECONDS,
             env=clean_environment({**self.environment(), "TMPDIR": str(room)}),
             cwd=room,
@@ -174,7 +184,7 @@ def write_compilers(zig: Zig, folder: Path, *, last: Sequence[str] = ()) -> Mapp
     tail = shlex.join([*_QUIET, *_LAST, *last])
     scripts = {}
     for name, language in (("cc", "cc"), ("c++", "c++")):
-        words = shlex.join([str(zig.program), language, "-target", zig.triple])
+        words = shlex.join([str(zig.program), *zig.words(language)])
         scripts[name] = _script(
             folder / name,
             "left=$#\n"

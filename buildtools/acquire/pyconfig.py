@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from buildtools.acquire.caching import made_once, safe_name, workroom
-from buildtools.acquire.cross import Zig
+from buildtools.acquire.cross import AS_MODULE, Zig
 from buildtools.acquire.request import AcquireError
 from buildtools.acquire.tools import Tools
 from buildtools.findings import Cause
@@ -127,7 +127,7 @@ def _known_sizes(wanted: Mapping[str, str], zig: Zig, room: Path) -> dict[str, s
         for size in _SIZES
     )
     source.write_text(includes + asserts)
-    done = _zig(zig, room, "-fsyntax-only", "-ferror-limit=0", "-w", source.name)
+    done = _zig(zig, room, "-c", "-ferror-limit=0", "-w", source.name, "-o", "sizes.o")
     return dict(re.findall(r"size (\w+) (\d+)", done.stderr))
 
 
@@ -135,10 +135,15 @@ def _present_functions(wanted: Mapping[str, str], zig: Zig, room: Path) -> set[s
     """The names whose function the target's C library exports, found by linking."""
     left = dict(wanted)
     source = room / "functions.c"
-    prefix = "_" if "-macos" in zig.triple else ""
+    darwin = "-macos" in zig.triple
+    # A module, as the build itself will link one: what zig compiles of its own is then the same. A
+    # program of musl would be static, and the whole of that C library compiled for it.
+    shape = ("-dynamiclib",) if darwin else ("-Wl,-z,defs",)
+    prefix = "_" if darwin else ""
+    words = [*AS_MODULE, *shape, "-fno-builtin", "-w", source.name, "-o", "functions.so", "-lm"]
     while True:
         source.write_text(_program(left.values()))
-        done = _zig(zig, room, "-fno-builtin", "-w", source.name, "-o", "functions", "-lm")
+        done = _zig(zig, room, *words)
         if done.ok:
             return set(left)
         missing = set(re.findall(rf"undefined symbol: {prefix}(\w+)", done.stderr))
@@ -152,7 +157,7 @@ def _program(functions: Iterable[str]) -> str:
     names = sorted(set(functions))
     declared = "".join(f"char {name}();\n" for name in names)
     table = ", ".join(f"(void *) {name}" for name in names)
-    return f"{declared}void *table[] = {{{table}}};\nint main(void) {{ return table[0] == 0; }}\n"
+    return f"{declared}void *table[] = {{{table}}};\n"
 
 
 def _unanswered(done: Completed) -> AcquireError:

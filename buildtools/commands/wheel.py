@@ -39,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CPXY",
         action="extend",
         nargs="+",
-        help="Pythons that the wheels are for: cp312, or an interpreter's path",
+        help="Pythons that the wheels are for: cp312 or 3.12, several of them, or an interpreter's"
+        " path",
     )
     parser.add_argument(
         "--backend",
@@ -70,8 +71,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--offline", action="store_true", help="ask no index")
     parser.add_argument(
-        "--jobs", metavar="N", type=int, default=os.cpu_count() or 1, help="wheels at a time"
+        "--jobs", metavar="N", type=_jobs, default=os.cpu_count() or 1, help="wheels at a time"
     )
+
+
+def _jobs(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of wheels at a time: 1 or more")
+    return number
 
 
 def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
@@ -110,7 +118,7 @@ def _make_all(
         made[cell.label] = make(cell, house, pulse.event, how)
         screen.log(f"{len(made)} of {len(wanted)} cells: {_outcome(made[cell.label])}")
 
-    with Pulse(screen) as pulse, ThreadPoolExecutor(max(1, args.jobs)) as pool:
+    with Pulse(screen) as pulse, ThreadPoolExecutor(args.jobs) as pool:
         try:
             for future in [pool.submit(one, cell) for cell in interleaved(wanted)]:
                 future.result()

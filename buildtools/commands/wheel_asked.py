@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from buildtools.configuration import Configuration
@@ -27,6 +29,13 @@ from buildtools.targets import (
 
 NEWEST_PYTHON = Version(major=3, minor=15)
 """The newest CPython that this release knows the file suffixes and tags of."""
+
+_FIRST_FREE_THREADED = Version(major=3, minor=13)
+"""PEP 703."""
+
+_ALMOST = 0.88
+"""How like a driver's name another one is that must be a slip: what is one letter off on the index
+was put there for those who slip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +83,11 @@ def cells(
     wanted: dict[tuple[str, str], list[Cell]] = {}
     places = list(_places(targets or ["host"], pythons, configuration))
     for word in drivers:
-        name, _, version = word.partition("==")
-        recipe = find_recipe(recipes, name) or derived_recipe(name, imports=(), native=())
+        name, version = _named(word)
+        recipe = find_recipe(recipes, name)
+        if recipe is None:
+            _refuse_slip(name, version, recipes)
+            recipe = derived_recipe(name, imports=(), native=())
         if recipe.distribution is None:
             raise UsageError(
                 f"{name} belongs to the standard library",
@@ -83,11 +95,47 @@ def cells(
                 next_step="ask for pysqlite3, the same module as a distribution",
             )
         for target, python in places:
-            cell = Cell(recipe=recipe, version=version or None, target=target, python=python)
+            cell = Cell(recipe=recipe, version=version, target=target, python=python)
             among = wanted.setdefault((cell.name, target.spec), [])
             if not among:
                 among.append(cell)
     return tuple(cell for among in wanted.values() for cell in among)
+
+
+def _named(word: str) -> tuple[str, str | None]:
+    """A driver and the version that was asked for; refuses every other requirement."""
+    from packaging.version import InvalidVersion
+    from packaging.version import Version as ReleaseVersion
+
+    name, equal, version = (part.strip() for part in word.partition("=="))
+    why = ""
+    if re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", name) is None:
+        why = f"{name!r} is no name that a distribution can have"
+    elif equal:
+        try:
+            ReleaseVersion(version)
+        except InvalidVersion:
+            why = f"{version!r} is no version" if version else "no version stands behind =="
+    if why:
+        raise UsageError(
+            f"{word!r} is no driver that can be asked for",
+            why=why,
+            next_step="write DRIVER or DRIVER==VERSION, such as mysqlclient==2.2.7",
+        )
+    return name, version or None
+
+
+def _refuse_slip(name: str, version: str | None, known: Iterable[str]) -> None:
+    """Refuse a name without a recipe that is all but a driver's own, unless a version is named."""
+    spelled = {other.lower(): other for other in known}
+    close = difflib.get_close_matches(name.lower(), spelled, n=1, cutoff=_ALMOST)
+    if close and version is None:
+        raise UsageError(
+            f"there is no driver {name}",
+            why=f"it is almost {spelled[close[0]]}, and may be anybody's on the index",
+            next_step=f"write {spelled[close[0]]}; a distribution that really has this name is "
+            f"asked for with its version, {name}==VERSION",
+        )
 
 
 def interleaved(wanted: Sequence[Cell]) -> tuple[Cell, ...]:
@@ -115,7 +163,7 @@ def _places(
 ) -> Iterator[tuple[Target, Interpreter | None]]:
     """Every target with every Python; one that names its own Python has that one only."""
     own = interpreter_facts()
-    asked = [_asked(word) for word in pythons] or [(own.abi, own)]
+    asked = [_asked(word) for word in _listed(pythons)] or [(own.abi, own)]
     for text in targets:
         place = own.target if text == "host" else parse_target(text, configuration.named)
         bare = replace(place, python=None)
@@ -134,10 +182,24 @@ def _with_python(place: Target, python: PythonAbi, own: Interpreter) -> Target:
     return place.with_python(replace(bare, ext_suffixes=extension_suffixes(place, bare)))
 
 
+def _listed(words: Sequence[str]) -> Iterator[str]:
+    """The Pythons of a list that is parted by spaces or commas."""
+    for word in words:
+        yield from [word] if "/" in word else filter(None, word.split(","))
+
+
 def _asked(word: str) -> tuple[PythonAbi, Interpreter | None]:
-    """A Python by tag or by its path."""
-    if "/" not in word and word.startswith("cp"):
-        python = parse_python_tag(word)
+    """A Python by tag, by version or by its path."""
+    plain = re.fullmatch(r"(?:cp|cpython-?)?3\.(\d{1,2})(t?d?)", word)
+    tag = f"cp3{plain[1]}{plain[2]}" if plain else word
+    if tag.startswith("abi3"):
+        raise UsageError(
+            f"{word} is no Python",
+            why="a wheel of abi3 is made with one Python and serves that one and every later one",
+            next_step="name the oldest that it is for, such as cp311",
+        )
+    if "/" not in tag and tag.startswith("cp"):
+        python = parse_python_tag(tag)
         interpreter = _here(python)
         return (interpreter.abi if interpreter else python), interpreter
     interpreter = interpreter_facts(word)
@@ -152,5 +214,11 @@ def _here(python: PythonAbi) -> Interpreter | None:
             f"{python.abi} is no Python that wheels are built for",
             why=f"CPython {OLDEST_PYTHON} to {NEWEST_PYTHON} are",
             next_step="write it as cp312, or cp313t for a free-threaded build",
+        )
+    if python.free_threaded and python.version < _FIRST_FREE_THREADED:
+        raise UsageError(
+            f"there is no {python.abi}",
+            why=f"free-threaded builds begin with CPython {_FIRST_FREE_THREADED}",
+            next_step=f"write {python.tag}, or cp313t",
         )
     return interpreter_of(python)

@@ -27,7 +27,7 @@ from buildtools.findings import Cause, Severity
 from buildtools.host import Interpreter
 from buildtools.planning import Action
 from buildtools.proving import Proof, Proven, fetch_place, hosted_python, prove, read_only
-from buildtools.recipes import PureKind
+from buildtools.recipes import PureKind, load_recipes
 from buildtools.wheelhouse import (
     MISSING,
     CellRecord,
@@ -236,6 +236,11 @@ class _Work:
                 notes.append(f"{error.version} of the index does not fit: {error.objection}")
                 bound = f"<{error.version}"
                 continue
+            except AcquireError as error:
+                error.why = "; ".join([*notes, error.why or error.what] if notes else [error.why])
+                if self.cell.recipe.derived and not error.next_step:
+                    error.next_step = f"drivers with a recipe are {', '.join(load_recipes())}"
+                raise
             self._refuse_unfit(acquired)
             try:
                 return replace(acquired, notes=(*notes, *acquired.notes)), self._prove(acquired)

@@ -226,10 +226,9 @@ def _environment(zig: Zig, room: Path) -> dict[str, str]:
         {
             **zig.environment(),
             "CONFIG_SITE": str(site),
-            # zig links musl statically unless told; a static Python loads no extension module.
-            # It also makes an error of __DATE__, which the interpreter tells about itself.
-            "CC": f"{programs['cc']} -dynamic -Wno-date-time",
-            "CXX": f"{programs['c++']} -dynamic -Wno-date-time",
+            # zig makes an error of __DATE__, which the interpreter tells about itself.
+            "CC": f"{programs['cc']} -Wno-date-time",
+            "CXX": f"{programs['c++']} -Wno-date-time",
             "AR": str(programs["ar"]),
             "RANLIB": str(programs["ranlib"]),
             "READELF": str(silent),
