@@ -15,6 +15,7 @@ from pathlib import Path
 from buildtools.acquire.ahead import Ahead
 from buildtools.acquire.caching import appearing, safe_name, workroom
 from buildtools.acquire.cibuildwheel import build_with_cibuildwheel
+from buildtools.acquire.linking import may_be_refused
 from buildtools.acquire.machine import machine_toolchain
 from buildtools.acquire.pipping import cause_of, pip_command, pip_environment
 from buildtools.acquire.repair import repair
@@ -80,9 +81,10 @@ def _build_one(request: WheelRequest, recipe: Recipe, tools: Tools, way: Backend
         if way is Backend.NATIVE:
             toolchain = machine_toolchain(request, recipe, tools, room)
         elif way is Backend.ZIG:
-            ahead.start(tools.zig)
-            if not _musl(request):
-                ahead.start(tools.repairwheel)
+            if not may_be_refused(request, recipe.build):
+                ahead.start(tools.zig)
+                if not _musl(request):
+                    ahead.start(tools.repairwheel)
             toolchain = zig_toolchain(request, recipe, tools, room)
         else:
             raise AcquireError(

@@ -32,7 +32,7 @@ from buildtools.processes import clean_environment, run
 from buildtools.recipes import BuildSystem, LibraryRecipe, load_libraries
 from buildtools.targets import OperatingSystem, Target
 
-PROCEDURE = "1"
+PROCEDURE = "2"
 """Raised whenever this module compiles the same source into other bytes."""
 
 _CONFIGURE_SECONDS = 1200.0
@@ -53,6 +53,16 @@ _AT_ONCE = threading.BoundedSemaphore(2)
 def platform_name(target: Target) -> str:
     """``linux/x86_64``: what a library's recipe calls a target."""
     return f"{target.os.value}/{target.arch}"
+
+
+def not_for(recipe: LibraryRecipe, target: Target) -> AcquireError:
+    """The error for a library whose recipe does not know the target."""
+    return AcquireError(
+        f"{recipe.name} cannot be compiled for {target.spec}",
+        cause=Cause.MISSING_LINK_LIBRARY,
+        where=recipe.name,
+        why=f"its recipe knows {', '.join(sorted(recipe.platforms))}",
+    )
 
 
 def compiled_libraries(
@@ -107,12 +117,7 @@ def _compiled(
 ) -> SourceLibrary:
     platform = platform_name(target)
     if platform not in recipe.platforms:
-        raise AcquireError(
-            f"{recipe.name} cannot be compiled for {target.spec}",
-            cause=Cause.MISSING_LINK_LIBRARY,
-            where=recipe.name,
-            why=f"its recipe knows {', '.join(sorted(recipe.platforms))}",
-        )
+        raise not_for(recipe, target)
     source = source_tree(tools, recipe)
     words = [
         PROCEDURE,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from buildtools.acquire.apt import codename
-from buildtools.acquire.compiled import compiled_libraries
+from buildtools.acquire.compiled import compiled_libraries, link_order, not_for, platform_name
 from buildtools.acquire.cross import Zig, build_floor
 from buildtools.acquire.request import AcquireError, LibraryWay, WheelRequest
 from buildtools.acquire.sources import SourceLibrary
@@ -19,7 +19,7 @@ from buildtools.acquire.sysroot import OLD_RELEASES, Sysroot, make_sysroot, olde
 from buildtools.acquire.tools import Tools
 from buildtools.binaries import BinaryInvalid, read_binary
 from buildtools.findings import Cause
-from buildtools.recipes import BuildRecipe, PackageSet
+from buildtools.recipes import BuildRecipe, LibraryRecipe, PackageSet, load_libraries
 from buildtools.targets import LibCFamily, Version
 
 MakeZig = Callable[[Version | None], Zig]
@@ -76,11 +76,51 @@ def may_go_on(way: LibraryWay, error: AcquireError) -> bool:
     return way is LibraryWay.PACKAGES and error.cause not in {Cause.HASH_MISMATCH, Cause.NO_SPACE}
 
 
+def may_be_refused(request: WheelRequest, needs: BuildRecipe | None) -> bool:
+    """Whether a floor may still turn out to be impossible; no compiler is fetched before that.
+
+    Source is compiled for any floor, and packages of the machine's own release need no newer C
+    library than the machine has.
+    """
+    if needs is None or not needs.link or needs.sources:
+        return False
+    possible = ways(request, needs)
+    if LibraryWay.SOURCE in possible and not _uncompiled(request, needs):
+        return False
+    own, wanted = request.python.target.libc, request.target.libc
+    floors = [libc.version if libc is not None else None for libc in (own, wanted)]
+    if LibraryWay.PACKAGES not in possible or None in floors:
+        return True
+    return floors[1] < floors[0]  # type: ignore[operator]  # neither is None
+
+
+def require_way(request: WheelRequest, needs: BuildRecipe | None) -> None:
+    """Raise :class:`AcquireError` for a target that no way leads to, before anything is fetched."""
+    if needs is None or not needs.link or needs.sources:
+        return
+    possible = ways(request, needs)
+    if not possible:
+        raise _all_failed(request, needs, [])
+    if possible == (LibraryWay.SOURCE,):
+        for library in _uncompiled(request, needs):
+            raise not_for(library, request.target)
+
+
+def _uncompiled(request: WheelRequest, needs: BuildRecipe) -> tuple[LibraryRecipe, ...]:
+    """The libraries of the source way, all that they need too, that are not made for the target."""
+    recipes = load_libraries()
+    platform = platform_name(request.target)
+    names = link_order(recipes, needs.libraries[request.target.os.value])
+    return tuple(recipes[name] for name in names if platform not in recipes[name].platforms)
+
+
 def _linked(
     way: LibraryWay, request: WheelRequest, needs: BuildRecipe, tools: Tools, zig: MakeZig
 ) -> Linked:
     if way is LibraryWay.PACKAGES:
         return _packaged(request, needs, tools)
+    for library in _uncompiled(request, needs):
+        raise not_for(library, request.target)
     floor = build_floor(request.target, ())
     compiler = zig(floor)
     names = needs.libraries[request.target.os.value]

@@ -19,7 +19,7 @@ from buildtools.acquire.cross import (
 )
 from buildtools.acquire.headers import PythonHeaders, python_headers
 from buildtools.acquire.licences import Bundled, debian_purl, plain_soname
-from buildtools.acquire.linking import link
+from buildtools.acquire.linking import link, require_way
 from buildtools.acquire.repair import Libraries
 from buildtools.acquire.request import WheelRequest
 from buildtools.acquire.sources import SOURCES, SourceLibrary
@@ -54,6 +54,7 @@ def zig_toolchain(request: WheelRequest, recipe: Recipe, tools: Tools, room: Pat
     Raises :class:`AcquireError` when a part cannot be had, or the floor cannot be met.
     """
     needs = recipe.build
+    require_way(request, needs)
     headers = python_headers(request, tools)
 
     def zig_for(floor: Version | None) -> Zig:
