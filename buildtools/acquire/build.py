@@ -27,6 +27,7 @@ from buildtools.acquire.request import (
     WheelRequest,
 )
 from buildtools.acquire.requirements import missing_native_modules
+from buildtools.acquire.sdist import bounded, source_folder
 from buildtools.acquire.toolchain import Toolchain, zig_toolchain
 from buildtools.acquire.tools import Tools
 from buildtools.acquire.wheelfiles import describe
@@ -59,7 +60,7 @@ def build(
         tools = Tools(
             cache=tools.cache, python=tools.python, offline=tools.offline, on_event=on_event
         )
-    request = request.bounded_by(recipe.versions)
+    request = bounded(request.bounded_by(recipe.versions), recipe, tools)
     failures: list[AcquireError] = []
     for way in AUTO if backend is None else (backend,):
         try:
@@ -95,6 +96,8 @@ def _build_one(request: WheelRequest, recipe: Recipe, tools: Tools, way: Backend
         if toolchain.warm is not None:
             ahead.start(toolchain.warm)
         log = _log_path(request, tools, way)
+        if recipe.build is not None and recipe.build.edit:
+            toolchain = replace(toolchain, source=source_folder(request, recipe, tools, room))
         raw = _pip_wheel(request, toolchain, tools, room, log)
         _check(request, recipe, raw, log)
         final = repair(raw, request, recipe, toolchain.libraries, tools=tools, room=room)
@@ -169,7 +172,7 @@ def _pip_wheel(
         progress = _Progress(on_event=tools.on_event, write=stream.write)
         stream.write(f"{toolchain.name}: {toolchain.summary}\n")
         done = run(
-            [*words, request.requirement],
+            [*words, str(toolchain.source or request.requirement)],
             timeout=_BUILD_SECONDS,
             env=pip_environment(scratch, toolchain.environment),
             cwd=scratch,

@@ -11,15 +11,13 @@ import os
 import shlex
 import shutil
 import sys
-import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from buildtools.acquire.caching import appearing, safe_name
-from buildtools.acquire.pipping import explain_failure, run_pip
 from buildtools.acquire.request import AcquiredWheel, AcquireError, Backend, WheelRequest
 from buildtools.acquire.requirements import missing_native_modules
-from buildtools.acquire.sources import sqlite_amalgamation
+from buildtools.acquire.sdist import source_folder
 from buildtools.acquire.tools import Tools
 from buildtools.acquire.wheelfiles import describe
 from buildtools.findings import Cause
@@ -53,7 +51,7 @@ def build_with_cibuildwheel(
         )
     _require_engine(request.place)
     configured = configuration(recipe, request.place)
-    source = _source(request, recipe, tools, room)
+    source = source_folder(request, recipe, tools, room)
     out = room / "wheelhouse"
     log = tools.cache / "wheels" / safe_name(request.place.spec)
     log.mkdir(parents=True, exist_ok=True)
@@ -172,36 +170,3 @@ def _require_engine(target: Target) -> None:
             else f"`{engine} version` ended with an error",
             next_step="use --backend zig, or run it in the architecture matrix (buildtools matrix)",
         )
-
-
-def _source(request: WheelRequest, recipe: Recipe, tools: Tools, room: Path) -> Path:
-    """The sdist, unpacked with its source bundles where the recipe names some."""
-    build = recipe.build
-    # pip prepares metadata even of what it only downloads; these let setup.py pass unbuilt.
-    stand_ins = tuple(build.environment) if build else ()
-    scratch = room / "tmp"
-    done = run_pip(
-        request.python,
-        [
-            *("download", "--no-deps", f"--no-binary={request.distribution}"),
-            *("--dest", str(room / "sdist"), request.requirement),
-        ],
-        scratch=scratch,
-        extra={name: "-I." if "CFLAGS" in name else "-L." for name in stand_ins},
-    )
-    found = sorted((room / "sdist").glob("*.tar.gz"))
-    if not done.ok or len(found) != 1:
-        raise explain_failure(
-            done,
-            what=f"the source archive of {request.requirement} could not be fetched",
-            where=request.distribution,
-        )
-    if build is None or not build.sources:
-        return found[0]
-    tree = room / "tree"
-    with tarfile.open(found[0]) as archive:
-        archive.extractall(tree, filter="data")
-    top = next(path for path in tree.iterdir() if path.is_dir())
-    for file in sqlite_amalgamation(tools).iterdir():
-        shutil.copyfile(file, top / file.name)
-    return top

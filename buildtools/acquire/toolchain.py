@@ -22,7 +22,7 @@ from buildtools.acquire.licences import Bundled, debian_purl, plain_soname
 from buildtools.acquire.linking import link, require_way
 from buildtools.acquire.repair import Libraries
 from buildtools.acquire.request import WheelRequest
-from buildtools.acquire.sources import SOURCES, SourceLibrary
+from buildtools.acquire.sources import SOURCES, SourceLibrary, sqlite_bundle
 from buildtools.acquire.sysroot import Sysroot
 from buildtools.acquire.tools import Tools
 from buildtools.recipes import BuildRecipe, Recipe
@@ -35,7 +35,8 @@ class Toolchain:
 
     ``environment`` is added to the child's; ``summary`` is one line for the log; ``way`` says
     what it links to (``packages``, ``source``, empty for nothing or the machine's own); ``notes``
-    go to the wheel's user; ``warm``, where there is one, is worth running before the first file is
+    go to the wheel's user; ``source`` is the driver's source where it was edited, else pip fetches
+    it; ``warm``, where there is one, is worth running before the first file is
     compiled.
     """
 
@@ -46,6 +47,7 @@ class Toolchain:
     way: str = ""
     notes: tuple[str, ...] = ()
     warm: Callable[[], None] | None = None
+    source: Path | None = None
 
 
 def zig_toolchain(request: WheelRequest, recipe: Recipe, tools: Tools, room: Path) -> Toolchain:
@@ -64,7 +66,7 @@ def zig_toolchain(request: WheelRequest, recipe: Recipe, tools: Tools, room: Pat
     linked = link(request, needs, tools, zig_for)
     sysroot = linked.sysroot
     zig = zig_for(linked.floor)
-    sources = tuple(SOURCES[name](tools, zig) for name in (needs.sources if needs else ()))
+    sources = _bundles(needs, tools, zig)
     environment = {
         **zig.environment(),
         **_compilers(zig, headers, sysroot, (*sources, *linked.static), room),
@@ -83,7 +85,7 @@ def zig_toolchain(request: WheelRequest, recipe: Recipe, tools: Tools, room: Pat
         libraries=Libraries(
             folders=sysroot.library_folders if sysroot is not None else (),
             plugins=plugins,
-            static=tuple(_static(library) for library in (*sources, *linked.static)),
+            static=tuple(map(_static, (*sources, *linked.static, *_inside(needs, tools)))),
             owners=_owners(sysroot, linked.libraries, plugins) if sysroot is not None else (),
         ),
         summary=f"{zig.triple}; Python headers: {headers.origin}",
@@ -91,6 +93,20 @@ def zig_toolchain(request: WheelRequest, recipe: Recipe, tools: Tools, room: Pat
         notes=linked.notes,
         warm=None if linked.static or sources else lambda: zig.warm(room / "warm"),
     )
+
+
+def _bundles(needs: BuildRecipe | None, tools: Tools, zig: Zig) -> tuple[SourceLibrary, ...]:
+    """The recipe's source bundles, compiled for the target once; none that setup.py compiles."""
+    if needs is None or needs.edit:
+        return ()
+    return tuple(SOURCES[name](tools, zig) for name in needs.sources)
+
+
+def _inside(needs: BuildRecipe | None, tools: Tools) -> tuple[SourceLibrary, ...]:
+    """The bundles that the driver's own ``setup.py`` compiles into its module."""
+    if needs is None or not needs.edit or not needs.sources:
+        return ()
+    return (sqlite_bundle(tools),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

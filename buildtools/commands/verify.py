@@ -87,7 +87,8 @@ def run(args: argparse.Namespace, screen: Screen) -> ExitCode:
         from buildtools.commands.verify_foreign import Foreign
 
         house = Wheelhouse(wheelhouse_root(configuration, args.wheelhouse))
-        foreign = Foreign.open(target, interpreter, house, screen)
+        secure = dsn is not None and dsn.secure
+        foreign = Foreign.open(target, interpreter, house, screen, secure=secure)
         return _verify_foreign(args, foreign, configuration, dsn)
     chosen = _chosen(args.drivers or configuration.drivers, recipes, interpreter)
     trial = _Trial(interpreter=interpreter, screen=screen, timeout=args.timeout, prefix=prefix)

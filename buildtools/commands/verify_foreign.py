@@ -50,8 +50,19 @@ class Foreign:
     why: str = ""
 
     @classmethod
-    def open(cls, target: Target, own: Interpreter, house: Wheelhouse, screen: Screen) -> Foreign:
-        """Find where the target's binaries run; where nowhere, ``why`` says the reason."""
+    def open(
+        cls,
+        target: Target,
+        own: Interpreter,
+        house: Wheelhouse,
+        screen: Screen,
+        *,
+        secure: bool = False,
+    ) -> Foreign:
+        """Find where the target's binaries run; where nowhere, ``why`` says the reason.
+
+        ``secure`` asks for a Python with ``ssl`` where one has to be compiled.
+        """
 
         def tell(stage: str, detail: str, fraction: float | None) -> None:
             screen.event(target.spec, stage, detail, fraction)
@@ -59,7 +70,7 @@ class Foreign:
         python = (interpreter_of(target.python) if target.python else None) or own
         place, why = None, ""
         try:
-            place = find_place(target, python, Tools(python=python, on_event=tell))
+            place = find_place(target, python, Tools(python=python, on_event=tell), secure=secure)
         except NoPlaceError as error:
             why = error.what
         return cls(target=target, own=python, house=house, screen=screen, place=place, why=why)

@@ -45,6 +45,12 @@ class Dsn:
         return f"mysql://{quote(self.user)}{secret}@{host}:{self.port}/{quote(self.database)}"
 
     @property
+    def secure(self) -> bool:
+        """Whether TLS is asked for."""
+        asked = any(name.startswith("ssl-") for name in self.options)
+        return asked and self.options.get("ssl-mode") != "disabled"
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """The spellings of the password that must not show anywhere."""
         if not self.password:

@@ -29,7 +29,7 @@ from buildtools.processes import clean_environment, run
 from buildtools.proving.trees import Tree, releases_with
 from buildtools.targets import PythonAbi, Target, parse_target
 
-RECIPE = 1
+RECIPE = 2
 """Counts up when what is compiled changes; older interpreters of the cache are then left alone."""
 
 LACKS = frozenset({"ssl", "sqlite3", "ctypes", "zlib"})
@@ -296,6 +296,9 @@ def _install(source: Path, build: Path, version: str, folder: Path) -> None:
     shutil.copyfile(build / "python", binaries / f"python{version}")
     (binaries / f"python{version}").chmod(0o755)
     shutil.copytree(source / "Lib", library, ignore=shutil.ignore_patterns(*_NOT_LIBRARY))
+    headers = folder / "usr/include" / f"python{version}"
+    headers.mkdir(parents=True)
+    shutil.copyfile(build / "pyconfig.h", headers / "pyconfig.h")
     # Without the folder of compiled modules the program complains at every start.
     (library / "lib-dynload").mkdir()
     place = build / (build / "pybuilddir.txt").read_text(encoding="utf-8").strip()

@@ -10,8 +10,9 @@ from buildtools.errors import CannotLookError, NoWheelError
 from buildtools.host import Interpreter, interpreter_facts
 from buildtools.proving.emulators import emulator, qemu_name
 from buildtools.proving.musl import musl_python
+from buildtools.proving.musltls import with_ssl
 from buildtools.proving.trees import Tree, loader_words, python_tree, releases_with
-from buildtools.targets import LibCFamily, OperatingSystem, Target
+from buildtools.targets import LibCFamily, OperatingSystem, PythonAbi, Target
 
 EMULATED_SECONDS = 300.0
 """What a probe may take under emulation, on a machine with other work to do."""
@@ -40,11 +41,19 @@ class Place:
     lacks: frozenset[str] = field(default_factory=frozenset)
 
 
-def find_place(target: Target, own: Interpreter, tools: Tools, *, compiling: bool = True) -> Place:
+def find_place(
+    target: Target,
+    own: Interpreter,
+    tools: Tools,
+    *,
+    compiling: bool = True,
+    secure: bool = False,
+) -> Place:
     """The place to try a wheel for ``target`` with its Python.
 
     ``own`` is this machine's interpreter of the same version. Where a Python of musl has to be
-    compiled first, ``compiling`` says whether that may be. Raises :class:`NoPlaceError`.
+    compiled first, ``compiling`` says whether that may be, ``secure`` whether it gets an ``ssl``.
+    Raises :class:`NoPlaceError`.
     """
     python = target.python or own.abi
     home = own.target
@@ -60,6 +69,8 @@ def find_place(target: Target, own: Interpreter, tools: Tools, *, compiling: boo
     try:
         if _musl(target):
             tree = musl_python(tools, target.arch, own, python, compiling=compiling)
+            if secure:
+                tree = _secured(tree, target.arch, python, tools)
         else:
             tree = _packaged(target, str(python.version), tools)
         return _started(tree, target, own, tools)
@@ -83,6 +94,15 @@ def fetch_place(target: Target, own: Interpreter, tools: Tools) -> None:
 
 def _musl(target: Target) -> bool:
     return target.libc is not None and target.libc.family is LibCFamily.MUSL
+
+
+def _secured(tree: Tree, arch: str, python: PythonAbi, tools: Tools) -> Tree:
+    """The tree with an ``ssl``; as it is where none can be made, which is said."""
+    try:
+        return with_ssl(tools, arch, python, tree)
+    except AcquireError as error:
+        tools.on_event("proof", f"without ssl: {error.what}; {error.why}", None)
+        return tree
 
 
 def _too_new(target: Target, home: Target) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -62,6 +62,9 @@ class BuildRecipe:
     ``libraries`` names, for each system of :data:`LIBRARY_SYSTEMS`, what the source way compiles in
     place of packages (folders of ``native/libraries``); ``packages`` is keyed by package family;
     ``requires`` are requirements (PEP 508) of the build beyond those that the sdist names.
+    ``edit`` changes files of the sdist before it is built, text by text; the source bundles are
+    then laid beside its ``setup.py``, which compiles them itself. ``follows`` names the bundle
+    whose version a release may not be newer than.
     """
 
     environment: Mapping[str, str]
@@ -74,6 +77,8 @@ class BuildRecipe:
     packages: Mapping[str, PackageSet]
     plugins: Plugins | None
     requires: tuple[str, ...]
+    edit: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    follows: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ RECIPE_KEYS = (
 )  # fmt: skip
 BUILD_KEYS = (
     "environment", "config_tools", "config_tool_variables", "pkg_config", "link", "sources",
-    "libraries", "packages", "plugins", "requires",
+    "libraries", "packages", "plugins", "requires", "edit", "follows",
 )  # fmt: skip
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
@@ -171,6 +171,8 @@ class _Reader(NodeReader):
             packages=self.packages(get("packages")),
             plugins=self.plugins(get("plugins")),
             requires=self.requires(get("requires")),
+            edit=self.edit(get("edit")),
+            follows="".join(self.bundles(get("follows"), (self.text(get("follows"), "follows"),))),
         )
 
     def environment(self, node: Node | None) -> Mapping[str, str]:
@@ -206,7 +208,18 @@ class _Reader(NodeReader):
         return values
 
     def sources(self, node: Node | None) -> tuple[str, ...]:
-        names = self.texts(node, "sources", _NAME)
+        return self.bundles(node, self.texts(node, "sources", _NAME))
+
+    def edit(self, node: Node | None) -> Mapping[str, Mapping[str, str]]:
+        edits = {}
+        for file, (at, changes) in self.pairs(node, "edit").items():
+            if not all(_PACKAGE.fullmatch(part) for part in file.split("/")):
+                self.wrong(at, f"{file!r} is no file of a source archive")
+            pairs = self.pairs(changes, file).items()
+            edits[file] = {before: self.text(value, before) for before, (_, value) in pairs}
+        return edits
+
+    def bundles(self, node: Node | None, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             if name and name not in SOURCE_BUNDLES:
                 self.wrong(node, f"{name!r} is no source bundle; there is {SOURCE_BUNDLES[0]}")
