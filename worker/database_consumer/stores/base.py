@@ -119,7 +119,7 @@ class Applied:
     parked: int
     unmatched: int = 0
     intents: int = 0
-    written: tuple[Written, ...] = ()
+    written: tuple[Written, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
