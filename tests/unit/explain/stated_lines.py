@@ -259,6 +259,13 @@ LINES: tuple[tuple[str, str], ...] = (
     ("sqlite-too-old", 'sqlite3.OperationalError: near "(": syntax error'),
     ("missing-library", "ImportError: libx.so.1: sdílený objektový soubor nelze otevřít: Adresář nebo soubor neexistuje"),
     ("foreign-arch", "/bin/sh: /a/x: Ugyldigt format på eksekverbar fil"),
+    ("missing-client-headers", "Error: b'You need to install postgresql-server-dev-X.Y for building a server-side extension or libpq-dev for building a client-side application.\\n'"),
+    ("missing-client-headers", "Package 'cairo', required by 'virtual:world', not found"),
+    ("missing-client-headers", 'Could not create Makefile due to some reason, probably lack of necessary libraries and/or headers.'),
+    ("missing-compiler", 'gyp ERR! find VS You need to install the latest version of Visual Studio'),
+    ("missing-native-module", "ModuleNotFoundError: No module named 'msgpack._packer'"),
+    ("pure-fallback", "RuntimeWarning: As the c extension couldn't be imported, `x` is using a pure python implementation that is significantly slower."),
+    ("redis-auth", 'consumer: Cannot connect to redis://@localhost:6379/1: invalid password.'),
 )  # fmt: skip
 
 TEXTS: tuple[tuple[str, str], ...] = (
@@ -282,6 +289,8 @@ TEXTS: tuple[tuple[str, str], ...] = (
     ("shadowed", '  File "/a/redis.py", line 1, in <module>\n    from r import R\nImportError: cannot import name \'R\' from partially initialized module \'r\' (most likely due to a circular import) (/a/site-packages/r/__init__.py)'),
     ("unknown", '  File "/a/x/x.py", line 1, in <module>\n    from x import Y\nImportError: cannot import name \'Y\' from partially initialized module \'x\' (most likely due to a circular import) (/a/x/__init__.py)'),
     ("index-unreachable", "pip install x\nurllib.error.URLError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"),
+    ("missing-client-headers", 'checking for mysql_query() in -lmysqlclient... no\n*** extconf.rb failed ***'),
+    ("missing-client-headers", 'pip seemed to fail to build package:\n    pycairo\nPackage cairo was not found in the pkg-config search path.'),
 )  # fmt: skip
 """Texts of several lines, whose root is another than what one line would say alone."""
 
@@ -355,4 +364,5 @@ NEGATIVES: tuple[str, ...] = (
     "detected musl: using the musl build",
     "the old SQLite file was moved away",
     "the record file was not found for artist 12",
+    "ModuleNotFoundError: No module named 'foo._version'",
 )
