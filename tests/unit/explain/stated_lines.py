@@ -261,11 +261,18 @@ LINES: tuple[tuple[str, str], ...] = (
     ("foreign-arch", "/bin/sh: /a/x: Ugyldigt format på eksekverbar fil"),
     ("missing-client-headers", "Error: b'You need to install postgresql-server-dev-X.Y for building a server-side extension or libpq-dev for building a client-side application.\\n'"),
     ("missing-client-headers", "Package 'cairo', required by 'virtual:world', not found"),
-    ("missing-client-headers", 'Could not create Makefile due to some reason, probably lack of necessary libraries and/or headers.'),
-    ("missing-compiler", 'gyp ERR! find VS You need to install the latest version of Visual Studio'),
+    ("missing-client-headers", "Could not create Makefile due to some reason, probably lack of necessary libraries and/or headers."),
+    ("missing-compiler", "gyp ERR! find VS You need to install the latest version of Visual Studio"),
     ("missing-native-module", "ModuleNotFoundError: No module named 'msgpack._packer'"),
     ("pure-fallback", "RuntimeWarning: As the c extension couldn't be imported, `x` is using a pure python implementation that is significantly slower."),
-    ("redis-auth", 'consumer: Cannot connect to redis://@localhost:6379/1: invalid password.'),
+    ("redis-auth", "consumer: Cannot connect to redis://@localhost:6379/1: invalid password."),
+    ("missing-client-headers", 'src/MySQLdb/_mysql.c(29): fatal error C1083: Datei (Include) kann nicht geöffnet werden: "mysql.h": No such file or directory'),
+    ("broker-unreachable", '{"logger":"kafkajs","message":"[Connection] Connection timeout","broker":"a:9092"}'),
+    ("kafka-leader-election", "4 partitions have leader brokers without a matching listener, including [t-0]"),
+    ("mysql-not-ready", "Could not connect to mysql server. Aborting..."),
+    ("corrupt-binary", "ERROR: For req: x==1.0. Failed to read /tmp/x-1.0-py3-none-any.whl: Bad CRC-32 for file 'x/__init__.py'"),
+    ("abi-mismatch", "pyEngine.obj : error LNK2001: unresolved external symbol __PyGen_Send"),
+    ("no-matching-distribution", "sharp: Installation error: Prebuilt libvips 8.12.2 binaries are not yet available for linuxmusl-armv7"),
 )  # fmt: skip
 
 TEXTS: tuple[tuple[str, str], ...] = (
@@ -289,8 +296,8 @@ TEXTS: tuple[tuple[str, str], ...] = (
     ("shadowed", '  File "/a/redis.py", line 1, in <module>\n    from r import R\nImportError: cannot import name \'R\' from partially initialized module \'r\' (most likely due to a circular import) (/a/site-packages/r/__init__.py)'),
     ("unknown", '  File "/a/x/x.py", line 1, in <module>\n    from x import Y\nImportError: cannot import name \'Y\' from partially initialized module \'x\' (most likely due to a circular import) (/a/x/__init__.py)'),
     ("index-unreachable", "pip install x\nurllib.error.URLError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"),
-    ("missing-client-headers", 'checking for mysql_query() in -lmysqlclient... no\n*** extconf.rb failed ***'),
-    ("missing-client-headers", 'pip seemed to fail to build package:\n    pycairo\nPackage cairo was not found in the pkg-config search path.'),
+    ("missing-client-headers", "checking for mysql_query() in -lmysqlclient... no\n*** extconf.rb failed ***"),
+    ("missing-client-headers", "pip seemed to fail to build package:\n    pycairo\nPackage cairo was not found in the pkg-config search path."),
 )  # fmt: skip
 """Texts of several lines, whose root is another than what one line would say alone."""
 
