@@ -273,6 +273,9 @@ LINES: tuple[tuple[str, str], ...] = (
     ("corrupt-binary", "ERROR: For req: x==1.0. Failed to read /tmp/x-1.0-py3-none-any.whl: Bad CRC-32 for file 'x/__init__.py'"),
     ("abi-mismatch", "pyEngine.obj : error LNK2001: unresolved external symbol __PyGen_Send"),
     ("no-matching-distribution", "sharp: Installation error: Prebuilt libvips 8.12.2 binaries are not yet available for linuxmusl-armv7"),
+    ("broker-unreachable", "kafka.errors.KafkaTimeoutError: KafkaTimeoutError: Timeout after waiting for 10 secs."),
+    ("hash-mismatch", "WARN  GET https://registry.npmjs.org/a/-/a-1.tgz error (ERR_PNPM_TARBALL_INTEGRITY). Will retry in 10 seconds. 2 retries left."),
+    ("foreign-arch", "usr/include/machine/_types.h:34:2: error: architecture not supported"),
 )  # fmt: skip
 
 TEXTS: tuple[tuple[str, str], ...] = (
@@ -298,6 +301,8 @@ TEXTS: tuple[tuple[str, str], ...] = (
     ("index-unreachable", "pip install x\nurllib.error.URLError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"),
     ("missing-client-headers", "checking for mysql_query() in -lmysqlclient... no\n*** extconf.rb failed ***"),
     ("missing-client-headers", "pip seemed to fail to build package:\n    pycairo\nPackage cairo was not found in the pkg-config search path."),
+    ("missing-client-headers", "-- OPENSSL_LIBRARY = OPENSSL_LIBRARY-NOTFOUND\nCMake Error at cmake/ssl.cmake:247 (MESSAGE):\n"),
+    ("foreign-format", "Error: %1 nest pas une application Win32 valide.\n\\\\?\\C:\\a\\node_modules\\sqlite3\\lib\\binding\\node-v57-win32-x64\\node_sqlite3.node\n"),
 )  # fmt: skip
 """Texts of several lines, whose root is another than what one line would say alone."""
 
@@ -372,4 +377,5 @@ NEGATIVES: tuple[str, ...] = (
     "the old SQLite file was moved away",
     "the record file was not found for artist 12",
     "ModuleNotFoundError: No module named 'foo._version'",
+    "[2023-01-01 10:00:00,000] INFO Got user-level KeeperException when processing sessionid:0x1 type:create Error Path:/config Error:KeeperErrorCode = NodeExists for /config (org.apache.zookeeper.server.PrepRequestProcessor)",
 )
