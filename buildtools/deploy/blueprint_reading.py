@@ -65,6 +65,7 @@ def composed(text: str) -> yaml.Node | None:
     """The root node; None for an empty document. Raises :class:`BlueprintUnreadable`."""
     if len(text.encode(errors="replace")) > LARGEST:
         raise BlueprintUnreadable("it is larger than a megabyte")
+    text = _without_tails(text)
     try:
         return yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -78,6 +79,16 @@ def composed(text: str) -> yaml.Node | None:
         raise BlueprintUnreadable(problem, *_place(text[: error.position])) from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise BlueprintUnreadable(str(error).splitlines()[0]) from error
+
+
+def _without_tails(text: str) -> str:
+    """The text without tabs at the ends of lines: YAML takes them, its reader here does not."""
+    if "\t" not in text:
+        return text
+    return "\n".join(
+        line.removesuffix("\r").rstrip(" \t") if line.rstrip("\r ").endswith("\t") else line
+        for line in text.split("\n")
+    )
 
 
 def fields_of(node: yaml.Node) -> Fields:

@@ -15,7 +15,17 @@ from buildtools.deploy.plain_secrets import secret_kind
 from buildtools.findings import Severity
 
 _SOURCES = ("value", "generateValue", "fromDatabase", "fromService", "fromGroup")
-_CRON_FIELD = re.compile(r"(\*|[0-9A-Za-z,\-*]+)(/\d{1,4})?")
+_CRON_ITEM = re.compile(r"(?P<first>\*|\w{1,3})(?:-(?P<last>\w{1,3}))?(?:/(?P<step>\d{1,4}))?")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_CRON: tuple[tuple[int, int, tuple[str, ...]], ...] = (
+    (0, 59, ()),
+    (0, 23, ()),
+    (1, 31, ()),
+    (1, 12, _MONTHS),
+    (0, 7, _DAYS),
+)
+"""The least and the most of a schedule's fields, and the names that the least and more go by."""
 _FREE = "free"
 OLD_RUNTIME = "env"
 """``runtime``'s name before; Render's Blueprint reference calls it supported but discouraged."""
@@ -54,6 +64,11 @@ class _Place:
 def _disk(service: _Place) -> Iterator[BlueprintFinding]:
     if "disk" not in service.fields:
         return
+    place = fields_of(service.fields["disk"][1]).get("mountPath")
+    mounted = text_of(place[1]) if place else None
+    if place is not None and mounted is not None and not mounted.startswith("/"):
+        said = f"mountPath {mounted!r} is no absolute path"
+        yield BlueprintFinding.at_node(place[1], Rule.WRONG_VALUE, said, path=service.path)
     if "maxShutdownDelaySeconds" in service.fields:
         said = "a service with a disk takes no maxShutdownDelaySeconds"
         yield service.at("maxShutdownDelaySeconds", Rule.DISK_WITH_SHUTDOWN_DELAY, said)
@@ -210,9 +225,28 @@ def _number_of(node: yaml.Node) -> str:
 
 
 def _is_schedule(text: str) -> bool:
-    parts = text.split()
-    wanted = 5
-    return len(parts) == wanted and all(_CRON_FIELD.fullmatch(part) for part in parts)
+    fields = text.split()
+    return len(fields) == len(_CRON) and all(
+        _is_cron_item(item, least, most, names)
+        for field, (least, most, names) in zip(fields, _CRON, strict=True)
+        for item in field.split(",")
+    )
+
+
+def _is_cron_item(item: str, least: int, most: int, names: tuple[str, ...]) -> bool:
+    """Whether ``5``, ``*/15``, ``1-5`` or ``MON-FRI`` lies between the bounds of its field."""
+    match = _CRON_ITEM.fullmatch(item)
+    if match is None or (match["step"] and int(match["step"]) == 0):
+        return False
+    if match["first"] == "*":
+        return match["last"] is None
+    numbers = []
+    for word in filter(None, match.group("first", "last")):
+        known = word.lower() in names
+        if not known and not (word.isascii() and word.isdigit()):
+            return False
+        numbers.append(names.index(word.lower()) + least if known else int(word))
+    return all(least <= number <= most for number in numbers) and numbers == sorted(numbers)
 
 
 def across_services(root: yaml.Node, path: str) -> Iterator[BlueprintFinding]:
@@ -224,6 +258,9 @@ def across_services(root: yaml.Node, path: str) -> Iterator[BlueprintFinding]:
         name = fields_of(node).get("name")
         text = text_of(name[1]) if name else None
         if name is None or text is None:
+            continue
+        if not text.strip():
+            yield BlueprintFinding.at_node(name[1], Rule.WRONG_VALUE, "a name is empty", path=path)
             continue
         if text in names:
             said = f"{text} already names a resource at line {names[text].start_mark.line + 1}"
