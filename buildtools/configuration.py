@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -79,14 +80,34 @@ def _project_name(document: Mapping[str, object]) -> str:
     return name if isinstance(name, str) else ""
 
 
+_PINNED = re.compile(
+    r"(?i)(?:c?python[-@]?|cp(?=\d))?(?P<version>3\.\d{1,3}(?:\.\d{1,4})?)"
+    r"(?:-?(?:a|b|rc|alpha|beta)\d+|-dev)?(?P<free>t|\+freethreaded)?(?:-\w+-\w+-\w+)?"
+)
+_MARKS = {
+    codecs.BOM_UTF8: ("utf-8", "a byte order mark"),
+    codecs.BOM_UTF16_LE: ("utf-16-le", "UTF-16, as PowerShell's > writes it"),
+    codecs.BOM_UTF16_BE: ("utf-16-be", "UTF-16"),
+}
+
+
 def shipped_targets() -> dict[str, Target]:
     """The targets that go by a name everywhere: ``render``, ``lambda``, ``alpine``."""
     data = Path(__file__).with_name("data") / "targets.toml"
     tables = tomllib.loads(data.read_text(encoding="utf-8"))
-    return {
-        name: replace(parse_target(str(table["spec"]), {}), name=name)
-        for name, table in tables.items()
-    }
+    return {name: _shipped(name, table) for name, table in tables.items()}
+
+
+def _shipped(name: str, table: Mapping[str, object]) -> Target:
+    target = parse_target(str(table["spec"]), {})
+    floors = table.get("libc", {})
+    if target.libc is None or not isinstance(floors, dict):
+        return replace(target, name=name)
+    libcs = [
+        (Version.parse(python), replace(target.libc, version=Version.parse(floor)))
+        for python, floor in floors.items()
+    ]
+    return replace(target, name=name, libcs=tuple(sorted(libcs, key=lambda pair: pair[0])))
 
 
 def target_notes() -> dict[str, str]:
@@ -96,27 +117,51 @@ def target_notes() -> dict[str, str]:
     return {name: str(table["note"]) for name, table in tables.items()}
 
 
-def pinned_python(folder: Path) -> PythonAbi | None:
-    """The Python that a ``.python-version`` file in the folder asks for; None without one."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned:
+    """What a ``.python-version`` asks for; ``whole`` is the version as far as it stands there."""
+
+    python: PythonAbi
+    whole: str
+
+
+def pinned_python(folder: Path) -> Pinned | None:
+    """The Python that a ``.python-version`` file in the folder asks for; None without one.
+
+    Read are the spellings of pyenv, uv and Heroku: ``3.13.4``, ``python-3.13``, ``3.13t``,
+    ``3.14-dev``, ``cpython-3.13.4-linux-x86_64-gnu``, and the first of several.
+    """
     file = folder / ".python-version"
     if not file.is_file():
         return None
-    first = next(
-        (
-            line.strip()
-            for line in file.read_text(encoding="utf-8", errors="replace").splitlines()
-            if line.strip() and not line.startswith("#")
-        ),
-        "",
-    )
-    try:
-        return PythonAbi(version=Version.parse(first.removeprefix("python-")))
-    except ValueError:
+    words, _ = version_words(file.read_bytes())
+    first = words[0] if words else ""
+    match = _PINNED.fullmatch(first)
+    if match is None:
         raise UsageError(
             f"{first!r} is no Python version",
             where=str(file),
             next_step="write a version such as 3.13.4",
-        ) from None
+        )
+    return Pinned(
+        python=PythonAbi(
+            version=Version.parse(match["version"]), free_threaded=bool(match["free"])
+        ),
+        whole=match["version"],
+    )
+
+
+def version_words(content: bytes) -> tuple[list[str], str]:
+    """The words of a ``.python-version`` without its comments, and what it is encoded in.
+
+    The second is empty for plain UTF-8, which is all that the programs read that it is written for.
+    """
+    code, encoding = "utf-8", ""
+    for mark, (named, said) in _MARKS.items():
+        if content.startswith(mark):
+            code, encoding, content = named, said, content[len(mark) :]
+    lines = content.decode(code, "replace").splitlines()
+    return [word for line in lines for word in line.partition("#")[0].split()], encoding
 
 
 def _wrong(file: Path, key: str, why: str) -> UsageError:

@@ -101,12 +101,8 @@ _SAME_PROCESSOR: Mapping[str, tuple[str, ...]] = {
 }
 """What others call a processor, and the words of a target for it."""
 
-_OTHER_WORDS = {
-    "macos": "darwin",
-    "macosx": "darwin",
-    "osx": "darwin",
-    "musllinux": "linux/ARCH/musl",
-}
+_OTHER_WORDS = dict.fromkeys(("macos", "macosx", "osx"), "darwin")
+_OTHER_WORDS |= {"musllinux": "linux/ARCH/musl"}
 """What others call a system, and the word of a target for it."""
 
 GOOD = (
@@ -139,6 +135,7 @@ class Target:
     ``libc`` is set on Linux only, ``min_os`` on macOS only; both are floors: what runs there must
     not need more. ``python`` is None when any Python will do. ``libraries`` are the sonames
     known to stand on the target's system beside the manylinux baseline; None when nothing is known.
+    ``libcs`` are the C libraries of a place that has another one from some Python on, by the first.
     """
 
     name: str
@@ -148,6 +145,7 @@ class Target:
     min_os: Version | None = None
     python: PythonAbi | None = None
     libraries: frozenset[str] | None = None
+    libcs: tuple[tuple[Version, LibC], ...] = ()
 
     @property
     def spec(self) -> str:
@@ -168,8 +166,9 @@ class Target:
         return (self.os, self.arch, self.libc.family if self.libc else "")
 
     def with_python(self, python: PythonAbi) -> Target:
-        """The same place with another Python."""
-        return replace(self, python=python)
+        """The same place with another Python, and with the C library that it has for that one."""
+        libcs = [libc for since, libc in self.libcs if since <= python.version]
+        return replace(self, python=python, libc=libcs[-1] if libcs else self.libc)
 
 
 _FLOOR = re.compile(r"(?P<kind>glibc|musl|macos)(?P<version>\d{1,4}(?:\.\d{1,4})?)?")
@@ -281,9 +280,8 @@ def _complete(target: Target) -> Target:
     """Fill in the extension suffixes that follow from platform and Python."""
     if target.python is None or target.python.ext_suffixes:
         return target
-    return target.with_python(
-        replace(target.python, ext_suffixes=extension_suffixes(target, target.python))
-    )
+    suffixes = extension_suffixes(target, target.python)
+    return target.with_python(replace(target.python, ext_suffixes=suffixes))
 
 
 def _bad_target(text: str, named: Mapping[str, Target], why: str) -> UsageError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from buildtools.doctor import Report
 from buildtools.environment import Tree
@@ -13,6 +13,8 @@ _TOLD = 2
 """Findings of one kind that are told in full; what comes after them is listed by path."""
 _PATHS = 4
 """Paths that such a list has."""
+_EVIDENCE = 12
+"""Different evidence that is told of them."""
 
 
 def written(text: str) -> str:
@@ -36,9 +38,7 @@ def show(screen: Screen, tree: Tree, report: Report, *, providers: bool) -> None
         for finding in few:
             _tell(screen, finding)
         if rest := alike[len(few) :]:
-            names = dict.fromkeys(one.path.rpartition("/")[2] for one in rest)
-            listed = ", ".join(list(names)[:_PATHS]) + (", …" if len(names) > _PATHS else "")
-            screen.line(f"    and {len(rest)} more of this kind: {_shown(listed)}")
+            _tell_rest(screen, rest, {one.evidence for one in few})
     if providers and report.providers:
         rows = [
             tuple(map(_shown, (p.name, p.path, p.origin, p.version, ", ".join(p.hidden) or "-")))
@@ -76,6 +76,25 @@ def _alike(findings: Iterable[Finding]) -> list[list[Finding]]:
         key = (one.severity, one.cause, one.distribution, folder, one.command)
         kinds.setdefault(key, []).append(one)
     return list(kinds.values())
+
+
+def _tell_rest(screen: Screen, rest: Sequence[Finding], told: Collection[str]) -> None:
+    """The others by path, with their evidence where that has not been told yet."""
+    by_evidence: dict[str, list[Finding]] = {}
+    for one in rest:
+        by_evidence.setdefault("" if one.evidence in told else one.evidence, []).append(one)
+    same = by_evidence.pop("", [])
+    listed = f": {_paths(same)}" if same else ""
+    screen.line(f"    and {len(rest)} more of this kind{listed}")
+    for evidence, ones in list(by_evidence.items())[:_EVIDENCE]:
+        screen.line(f"      {_paths(ones)}: {_shown(evidence)}")
+    if (unsaid := len(by_evidence) - _EVIDENCE) > 0:
+        screen.line(f"      and {unsaid} more; --json has all of them")
+
+
+def _paths(findings: Iterable[Finding]) -> str:
+    names = list(dict.fromkeys(one.path.rpartition("/")[2] for one in findings))
+    return _shown(", ".join(names[:_PATHS]) + (", …" if len(names) > _PATHS else ""))
 
 
 def _tell(screen: Screen, finding: Finding) -> None:

@@ -113,9 +113,9 @@ def _says_what_it_requires(file: Path) -> bool:
 def _version_hints(configuration: Configuration, interpreter: Interpreter) -> list[str]:
     """Whole versions of Python that the project names, best first."""
     hints = [str(configuration.render.get("python", "")), interpreter.version]
-    file = configuration.root / ".python-version"
-    if pinned_python(configuration.root) is not None:
-        hints.insert(0, file.read_text(encoding="utf-8").split()[0])
+    pinned = pinned_python(configuration.root)
+    if pinned is not None:
+        hints.insert(0, pinned.whole)
     return hints
 
 

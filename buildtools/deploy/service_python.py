@@ -6,7 +6,6 @@ Source: Render's page on Python versions. ``PYTHON_VERSION`` takes a whole versi
 
 from __future__ import annotations
 
-import codecs
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from enum import StrEnum
 
 from buildtools.archives import Files
 from buildtools.archives.files import join
+from buildtools.configuration import version_words
 from buildtools.deploy.service_roots import Part, parts_of, python_services
 from buildtools.errors import CannotLookError
 from buildtools.findings import Cause, Finding, Severity
@@ -32,11 +32,6 @@ _VERSION = re.compile(r"(?:python-|cpython-)?(\d{1,3})(?:\.(\d{1,3}))?(?:\.(\d{1
 
 _LONGEST = 4096
 """Bytes that are read of a file that holds a version."""
-_MARKS = {
-    codecs.BOM_UTF8: ("utf-8", "a byte order mark"),
-    codecs.BOM_UTF16_LE: ("utf-16-le", "UTF-16, as PowerShell's > writes it"),
-    codecs.BOM_UTF16_BE: ("utf-16-be", "UTF-16"),
-}
 
 
 class Where(StrEnum):
@@ -144,14 +139,7 @@ def _in_file(files: Files, root: str, where: Where) -> Iterator[Stated]:
             content = stream.read(_LONGEST)
     except (OSError, CannotLookError):
         return
-    code, encoding = "utf-8", ""
-    for mark, (named, words) in _MARKS.items():
-        if content.startswith(mark):
-            code, encoding, content = named, words, content[len(mark) :]
-    lines = [
-        line.partition("#")[0].strip() for line in content.decode(code, "replace").splitlines()
-    ]
-    versions = [word for line in lines for word in line.split()]
+    versions, encoding = version_words(content)
     if versions:
         more = len(set(versions)) - 1
         yield Stated(where=where, text=versions[0], more=more, encoding=encoding, path=where.path)

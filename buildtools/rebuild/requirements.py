@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from buildtools.errors import UsageError
 from buildtools.stamps import requirement_files
 
 _INCLUDE = re.compile(r"(?:-r|--requirement|-c|--constraint)[ =]\s*(?P<file>\S+)")
+_CODE = {".toml", ".py", ".cfg"}
+"""Inputs of a lock that are no list of requirements."""
 _NAMED = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
@@ -25,24 +27,33 @@ class Requirements:
     """What the project asks for.
 
     ``specifiers`` are by PEP 503 name, joined where several files name one; ``sources`` every file
-    that was read or would be if it were there: a change of any may change the answer.
+    that was read or would be if it were there: a change of any may change the answer. ``missing``
+    are those that the configuration names and that are not there.
     """
 
     specifiers: Mapping[str, str]
     sources: tuple[Path, ...]
+    missing: tuple[Path, ...] = ()
 
 
-def read_requirements(root: Path, markers: Mapping[str, str]) -> Requirements:
-    """Read the requirement files of a project's folder and its ``pyproject.toml``.
+def read_requirements(
+    root: Path, markers: Mapping[str, str], named: Iterable[Path] = ()
+) -> Requirements:
+    """Read a project's requirement files, its ``pyproject.toml``, and the files that are ``named``.
 
     ``markers`` are the values of the environment that the requirements are for, such as
     ``python_version``. Raises :class:`UsageError` for a ``pyproject.toml`` that is no TOML.
     """
+    named = tuple(named)
     found: dict[str, list[str]] = {}
-    files: dict[Path, None] = {root / "pyproject.toml": None}
-    for line in _project_lines(root / "pyproject.toml"):
-        _take(line, markers, found)
-    waiting = list(requirement_files(root))
+    projects = [root / "pyproject.toml", *(file for file in named if file.suffix == ".toml")]
+    files: dict[Path, None] = dict.fromkeys(projects)
+    for project in files:
+        for line in _project_lines(project):
+            _take(line, markers, found)
+    waiting = [*requirement_files(root), *(file for file in named if file.suffix not in _CODE)]
+    missing = [file for file in named if not file.is_file()]
+    files |= dict.fromkeys(missing)
     while waiting:
         file = waiting.pop(0)
         if file in files or not file.is_file():
@@ -57,6 +68,7 @@ def read_requirements(root: Path, markers: Mapping[str, str]) -> Requirements:
     return Requirements(
         specifiers={name: ",".join(dict.fromkeys(parts)) for name, parts in found.items()},
         sources=tuple(files),
+        missing=tuple(missing),
     )
 
 

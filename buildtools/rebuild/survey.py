@@ -68,7 +68,13 @@ def survey(request: RebuildRequest) -> Survey:
     interpreter = request.interpreter
     recipes = load_recipes()
     audit = _Audit(request, recipes)
-    requirements = read_requirements(request.configuration.root, markers_of(request))
+    configuration = request.configuration
+    requirements = read_requirements(
+        configuration.root, markers_of(request), configuration.requirements
+    )
+    for file in requirements.missing:
+        said = f"{file} is not there, though [tool.buildtools] requirements names it"
+        request.on_event("requirements", "missing", said, None)
     wanted = select(
         request.drivers, request.configuration, recipes, lambda: audit.tree, requirements
     )

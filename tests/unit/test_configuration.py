@@ -1,5 +1,6 @@
 """``[tool.buildtools]``: what is read, and how a mistake is told."""
 
+import codecs
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from buildtools.configuration import (
     target_notes,
 )
 from buildtools.errors import UsageError
-from buildtools.targets import Version
+from buildtools.targets import parse_target
 
 
 def project(folder: Path, text: str) -> Path:
@@ -96,18 +97,50 @@ def test_every_shipped_target_has_a_note() -> None:
     assert set(target_notes()) == set(shipped_targets())
 
 
+def test_lambdas_c_library_follows_from_the_python() -> None:
+    named = shipped_targets()
+    old, new = parse_target("lambda/cp311", named), parse_target("lambda/cp312", named)
+    assert parse_target("lambda", named).spec == "linux/x86_64/glibc2.34"
+    assert (old.spec, new.spec) == (
+        "linux/x86_64/glibc2.26/cp311", "linux/x86_64/glibc2.34/cp312",
+    )  # fmt: skip
+    assert new.python is not None
+    assert old.with_python(new.python).spec == new.spec
+    assert parse_target("linux/x86_64/glibc2.34/cp311", named).spec.startswith(
+        "linux/x86_64/glibc2.34"
+    )
+
+
 @pytest.mark.parametrize(
-    ("text", "minor"), [("3.13.4\n", 13), ("# pinned\n3.12\n", 12), ("python-3.11.9", 11)]
+    ("text", "abi", "whole"),
+    [
+        ("3.13.4\n", "cp313", "3.13.4"),
+        ("# pinned\n3.12\n", "cp312", "3.12"),
+        ("python-3.11.9", "cp311", "3.11.9"),
+        ("  # by hand\r\n\r\n  3.12.7  # for the server\r\n", "cp312", "3.12.7"),
+        ("3.13.4 3.12.7\n3.11.9\n", "cp313", "3.13.4"),
+        ("\ufeff3.12.7\n", "cp312", "3.12.7"),
+        ("3.13t\n", "cp313t", "3.13"),
+        ("3.14.0rc2", "cp314", "3.14.0"),
+        ("3.15-dev\n", "cp315", "3.15"),
+        ("cpython-3.13.4-linux-x86_64-gnu\n", "cp313", "3.13.4"),
+        ("cpython@3.12\n", "cp312", "3.12"),
+        ("3.13.2+freethreaded\n", "cp313t", "3.13.2"),
+    ],
 )
-def test_a_pinned_python_is_read(tmp_path: Path, text: str, minor: int) -> None:
-    (tmp_path / ".python-version").write_text(text)
+def test_a_pinned_python_is_read(tmp_path: Path, text: str, abi: str, whole: str) -> None:
+    (tmp_path / ".python-version").write_text(text, encoding="utf-8", newline="")
     pinned = pinned_python(tmp_path)
     assert pinned is not None
-    assert pinned.version == Version(major=3, minor=minor)
+    assert (pinned.python.abi, pinned.whole) == (abi, whole)
+    wide = text.removeprefix("\ufeff").encode("utf-16-le")
+    (tmp_path / ".python-version").write_bytes(codecs.BOM_UTF16_LE + wide)
+    assert pinned_python(tmp_path) == pinned
 
 
-def test_a_pinned_python_that_is_none_is_refused(tmp_path: Path) -> None:
-    (tmp_path / ".python-version").write_text("latest\n")
+@pytest.mark.parametrize("text", ["latest\n", "", "# none\n", "3", "pypy3.10-7.3.17", ">=3.12"])
+def test_a_pinned_python_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / ".python-version").write_text(text)
     with pytest.raises(UsageError, match="no Python version"):
         pinned_python(tmp_path)
     assert pinned_python(tmp_path / "elsewhere") is None

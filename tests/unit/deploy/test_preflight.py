@@ -299,6 +299,13 @@ def test_other_targets_are_not_deployed_by_a_push(tmp_path: Path) -> None:
     assert told(tmp_path, "lambda") == []
 
 
+def test_lambdas_older_pythons_run_on_an_older_linux(tmp_path: Path) -> None:
+    put(tmp_path / ".python-version", "3.11.9\n")
+    assert look(tmp_path, "lambda")[0].spec == "linux/x86_64/glibc2.26/cp311"
+    put(tmp_path / ".python-version", "3.13.4\n")
+    assert look(tmp_path, "lambda")[0].spec == "linux/x86_64/glibc2.34/cp313"
+
+
 def packed(archive: Path, *names: str) -> Path:
     with zipfile.ZipFile(archive, "w") as package:
         for name in names:

@@ -156,3 +156,20 @@ def test_people_read_findings_of_one_kind_once(tmp_path: Path) -> None:
     assert len(lines) < 12
     assert "and 38 more of this kind: m10.abi3.so, m11.abi3.so, " in out.getvalue()
     assert lines[-1].endswith("40 errors, 0 warnings")
+
+
+def test_what_others_of_a_kind_say_is_not_hidden(tmp_path: Path) -> None:
+    kinds = ["elf-aarch64-glibc2.28.so", "elf-i686-glibc2.17.so", "elf-s390x-glibc2.28.so"]
+    files: dict[str, str | bytes] = {
+        f"drv/m{number:02}.abi3.so": kinds[0] if number < 9 else kinds[number % 3]
+        for number in range(20)
+    }
+    out = io.StringIO()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--python")
+    doctor.add_arguments(parser)
+    args = parser.parse_args([str(wheel(tmp_path, files)), "--target", LINUX])
+    assert doctor.run(args, Screen(out=out, err=io.StringIO())) == 1
+    assert "and 18 more of this kind: m02.abi3.so, " in out.getvalue()
+    assert "  m10.abi3.so, m13.abi3.so, m16.abi3.so, m19.abi3.so: found machine" in out.getvalue()
+    assert "m11.abi3.so, m14.abi3.so, m17.abi3.so: found machine code for s390x" in out.getvalue()

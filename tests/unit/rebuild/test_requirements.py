@@ -56,6 +56,19 @@ def test_what_is_not_for_here_does_not_count(tmp_path: Path) -> None:
     assert specifiers(tmp_path) == {"mysqlclient": "==2", "mariadb": ""}
 
 
+def test_what_the_configuration_names_is_read_and_missed(tmp_path: Path) -> None:
+    (tmp_path / "deps").mkdir()
+    (tmp_path / "deps" / "base.in").write_text("mariadb<2\n")
+    (tmp_path / "deps" / "pyproject.toml").write_text('[project]\ndependencies = ["apsw"]\n')
+    (tmp_path / "setup.py").write_text("asyncmy\n")
+    names = ("deps/base.in", "deps/pyproject.toml", "setup.py", "absent.txt")
+    named = [tmp_path / name for name in names]
+    read = read_requirements(tmp_path, MARKERS, named)
+    assert read.specifiers == {"apsw": "", "mariadb": "<2"}
+    assert read.missing == (tmp_path / "absent.txt",)
+    assert {*named} - {tmp_path / "setup.py"} <= {*read.sources}
+
+
 def test_a_project_without_files_asks_for_nothing(tmp_path: Path) -> None:
     assert specifiers(tmp_path) == {}
     (tmp_path / "pyproject.toml").write_text("project = [")
