@@ -276,6 +276,10 @@ LINES: tuple[tuple[str, str], ...] = (
     ("broker-unreachable", "kafka.errors.KafkaTimeoutError: KafkaTimeoutError: Timeout after waiting for 10 secs."),
     ("hash-mismatch", "WARN  GET https://registry.npmjs.org/a/-/a-1.tgz error (ERR_PNPM_TARBALL_INTEGRITY). Will retry in 10 seconds. 2 retries left."),
     ("foreign-arch", "usr/include/machine/_types.h:34:2: error: architecture not supported"),
+    ("missing-link-library", "_cffi__gb74.obj : error LNK2001: simbolo esterno _lo_export non risolto"),
+    ("hash-mismatch", "THE FOLLOWING PACKAGES DIDN'T MATCH THE HASHES SPECIFIED IN THE REQUIREMENTS"),
+    ("missing-symbol", "AttributeError: No symbol PQescapeLiteral found in library /usr/lib/libpq.so"),
+    ("shadowed", "cannot import name 'KafkaProducer' from partially initialized module 'kafka' (most likely due to a circular import)"),
 )  # fmt: skip
 
 TEXTS: tuple[tuple[str, str], ...] = (
@@ -303,6 +307,8 @@ TEXTS: tuple[tuple[str, str], ...] = (
     ("missing-client-headers", "pip seemed to fail to build package:\n    pycairo\nPackage cairo was not found in the pkg-config search path."),
     ("missing-client-headers", "-- OPENSSL_LIBRARY = OPENSSL_LIBRARY-NOTFOUND\nCMake Error at cmake/ssl.cmake:247 (MESSAGE):\n"),
     ("foreign-format", "Error: %1 nest pas une application Win32 valide.\n\\\\?\\C:\\a\\node_modules\\sqlite3\\lib\\binding\\node-v57-win32-x64\\node_sqlite3.node\n"),
+    ("hash-mismatch", "102.6         Expected sha256 402f40\n102.6              Got        a61ed6\n"),
+    ("shadowed", '  File "/home/pi/kafka.py", line 1, in <module>\nImportError: cannot import name SimpleProducer\n'),
 )  # fmt: skip
 """Texts of several lines, whose root is another than what one line would say alone."""
 
