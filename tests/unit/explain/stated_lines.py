@@ -280,6 +280,9 @@ LINES: tuple[tuple[str, str], ...] = (
     ("hash-mismatch", "THE FOLLOWING PACKAGES DIDN'T MATCH THE HASHES SPECIFIED IN THE REQUIREMENTS"),
     ("missing-symbol", "AttributeError: No symbol PQescapeLiteral found in library /usr/lib/libpq.so"),
     ("shadowed", "cannot import name 'KafkaProducer' from partially initialized module 'kafka' (most likely due to a circular import)"),
+    ("kafka-advertised-listener", "Failed to resolve '9c95dafd9323:9092': Name or service not known"),
+    ("kafka-advertised-listener", "ERRO[0002] ProducerError 0/10: kafka: Failed to produce message to topic mdm: dial tcp: lookup kafka: no such host"),
+    ("libc-mismatch", "/usr/bin/x86_64-alpine-linux-musl/bin/ld: Release/obj.target/a.node: No symbol version section for versioned symbol `memcpy@GLIBC_2.2.5'"),
 )  # fmt: skip
 
 TEXTS: tuple[tuple[str, str], ...] = (
@@ -309,6 +312,7 @@ TEXTS: tuple[tuple[str, str], ...] = (
     ("foreign-format", "Error: %1 nest pas une application Win32 valide.\n\\\\?\\C:\\a\\node_modules\\sqlite3\\lib\\binding\\node-v57-win32-x64\\node_sqlite3.node\n"),
     ("hash-mismatch", "102.6         Expected sha256 402f40\n102.6              Got        a61ed6\n"),
     ("shadowed", '  File "/home/pi/kafka.py", line 1, in <module>\nImportError: cannot import name SimpleProducer\n'),
+    ("kafka-advertised-listener", "Using Kafka servers: 10.8.0.3:9092\nERROR:kafka.conn:DNS lookup failed for kafka:9092 (AddressFamily.AF_UNSPEC)\n"),
 )  # fmt: skip
 """Texts of several lines, whose root is another than what one line would say alone."""
 
