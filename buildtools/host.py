@@ -101,7 +101,7 @@ def find_interpreter(python: Path | str) -> Path:
             why="neither bin/python nor bin/python3 is in it",
             next_step="name the interpreter itself, or the folder of a virtual environment",
         )
-    if path.parent != Path() or path.exists():
+    if "/" in str(python) or path.exists():
         if not path.exists():
             broken = path.is_symlink()
             raise CannotLookError(

@@ -230,12 +230,14 @@ class Apt:
     def _failed(self, done: Completed, what: str) -> AcquireError:
         text = f"{done.stdout}\n{done.stderr}"
         cause = Cause.INDEX_UNREACHABLE
+        next_step = "run `apt-get update` by hand to see whether the machine's own sources work"
         if _NOT_AS_SIGNED.search(text):
             cause = Cause.HASH_MISMATCH
         elif re.search(
             r"Unable to locate package|has no installation candidate|was not found", text
         ):
             cause = Cause.MISSING_CLIENT_HEADERS
+            next_step = ""  # the list was read, and it is not in it
         elif cause_of(text) is Cause.NO_SPACE:
             cause = Cause.NO_SPACE
         errors = [line for line in text.splitlines() if line.startswith(("E: ", "Err:", "W: GPG"))]
@@ -244,7 +246,7 @@ class Apt:
             cause=cause,
             where=f"{self.release}/{self.architecture}",
             why="; ".join(errors[:4]) or done.tail(4),
-            next_step="run `apt-get update` by hand to see whether the machine's own sources work",
+            next_step=next_step,
         )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from buildtools.acquire.ahead import Ahead
-from buildtools.acquire.caching import appearing, safe_name, workroom
+from buildtools.acquire.caching import appearing, folder_of_cache, safe_name, workroom
 from buildtools.acquire.cibuildwheel import build_with_cibuildwheel
 from buildtools.acquire.linking import may_be_refused
 from buildtools.acquire.machine import machine_toolchain
@@ -113,8 +113,7 @@ def _musl(request: WheelRequest) -> bool:
 
 
 def _log_path(request: WheelRequest, tools: Tools, way: Backend) -> Path:
-    place = tools.cache / "wheels" / safe_name(request.place.spec)
-    place.mkdir(parents=True, exist_ok=True)
+    place = folder_of_cache(tools.cache / "wheels" / safe_name(request.place.spec))
     return place / f"{safe_name(request.distribution)}-{way}-{os.getpid()}.log"
 
 

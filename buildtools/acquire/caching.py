@@ -34,14 +34,30 @@ def cache_root() -> Path:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file; it is let go of when the process ends, however it ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as stream:
+    """Hold a lock file; it is let go of when the process ends, however it ends.
+
+    Raises :class:`AcquireError` for a cache that cannot be written.
+    """
+    folder_of_cache(path.parent)
+    try:
+        stream = path.open("a")
+    except OSError as error:
+        raise disk_error(error, path) from error
+    with stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         try:
             yield
         finally:
             fcntl.flock(stream, fcntl.LOCK_UN)
+
+
+def folder_of_cache(path: Path) -> Path:
+    """The folder, made if need be; raises :class:`AcquireError` where that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_error(error, path) from error
+    return path
 
 
 def is_whole(folder: Path) -> bool:
@@ -82,7 +98,7 @@ def made_once(folder: Path, fill: Callable[[Path], None]) -> Path:
 @contextlib.contextmanager
 def appearing(path: Path) -> Iterator[Path]:
     """A file of its own to write, which takes the name ``path`` once the block has ended well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    folder_of_cache(path.parent)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     os.close(handle)
     partial = Path(name)
@@ -122,13 +138,15 @@ def sweep(parent: Path, name: str = "") -> None:
 @contextlib.contextmanager
 def workroom(root: Path, name: str) -> Iterator[Path]:
     """A scratch folder below the cache, gone afterwards; old ones of killed processes go too."""
-    parent = root / "work"
-    parent.mkdir(parents=True, exist_ok=True)
+    parent = folder_of_cache(root / "work")
     for left in parent.iterdir():
         with contextlib.suppress(OSError):
             if time.time() - left.stat().st_mtime > _STALE_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
-    room = Path(tempfile.mkdtemp(prefix=f"{safe_name(name)}-", dir=parent))
+    try:
+        room = Path(tempfile.mkdtemp(prefix=f"{safe_name(name)}-", dir=parent))
+    except OSError as error:
+        raise disk_error(error, parent) from error
     try:
         yield room
     finally:

@@ -35,6 +35,7 @@ def machine_toolchain(request: WheelRequest, recipe: Recipe, tools: Tools, room:
         raise _lacks(
             Cause.MISSING_COMPILER,
             f"this machine is {request.python.target.spec}, the target {request.place.spec}",
+            next_step="use --backend zig, which compiles for any target",
         )
     needs = recipe.build
     if needs is not None and needs.sources:
@@ -62,8 +63,10 @@ def machine_toolchain(request: WheelRequest, recipe: Recipe, tools: Tools, room:
     )
 
 
-def _lacks(cause: Cause, why: str) -> AcquireError:
-    return AcquireError("this machine cannot build it by itself", cause=cause, why=why)
+def _lacks(cause: Cause, why: str, next_step: str = "") -> AcquireError:
+    return AcquireError(
+        "this machine cannot build it by itself", cause=cause, why=why, next_step=next_step
+    )
 
 
 def _compiler() -> str:

@@ -114,9 +114,12 @@ class Tools:
             arguments.insert(1, "--no-index")
         done = run_pip(self.interpreter, arguments, scratch=room / "tmp", timeout=_TOOL_SECONDS)
         if not done.ok:
-            raise explain_failure(
+            error = explain_failure(
                 done, what=f"{requirement} could not be fetched", where="the tools' cache"
             )
+            if self.offline:
+                error.next_step = "it is not in the cache yet: ask once without --offline"
+            raise error
         return sorted((room / "wheels").glob("*.whl"))
 
     def versions(self) -> dict[str, str]:

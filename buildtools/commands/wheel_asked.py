@@ -142,8 +142,7 @@ def interleaved(wanted: Sequence[Cell]) -> tuple[Cell, ...]:
     """The cells in the order to begin them.
 
     Those of one target are apart: what they share is made once, and waited for. Those of musl come
-    first: zig compiles that C library as well, which takes twice as long as the rest of such a
-    cell, and what takes longest must not be left for the end.
+    first: their proof compiles a Python, and what takes longest must not be left for the end.
     """
     queues: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in sorted(wanted, key=lambda one: not _is_musl(one.target)):

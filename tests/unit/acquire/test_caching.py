@@ -106,3 +106,17 @@ def test_the_users_cache_folder_is_honoured(
     assert cache_root() == tmp_path / "buildtools"
     monkeypatch.setenv("XDG_CACHE_HOME", "relative/is/ignored")
     assert cache_root() == Path.home() / ".cache" / "buildtools"
+
+
+def test_a_cache_that_cannot_be_written_is_an_error_that_says_so(tmp_path: Path) -> None:
+    """Also where the very folder cannot be made: a file stands in the way."""
+    in_the_way = tmp_path / "file"
+    in_the_way.touch()
+    for use in (
+        lambda: workroom(in_the_way, "x").__enter__(),
+        lambda: made_once(in_the_way / "x", lambda _: None),
+        lambda: appearing(in_the_way / "x").__enter__(),
+    ):
+        with pytest.raises(AcquireError, match="the cache could not be written") as caught:
+            use()
+        assert "XDG_CACHE_HOME" in caught.value.next_step
