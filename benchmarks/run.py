@@ -3,6 +3,7 @@
     nox -s bench
     nox -s bench -- doctor rebuild
     nox -s bench -- wheels      # minutes, and the network: only when it is named
+    nox -s bench -- targets     # of wheels, the row of several targets at once
     nox -s bench -- stack       # minutes, and root for the containers: only when it is named
 
 Each module here has ``measure()``, which gives ratios, or spreads where nobody else does the work;

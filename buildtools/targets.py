@@ -205,9 +205,7 @@ def parse_target(text: str, named: Mapping[str, Target]) -> Target:
             target = target.with_python(_python_of_target(part, text, named))
         return _complete(target)
     if head not in set(OperatingSystem) or not rest:
-        meant = _OTHER_WORDS.get(head)
-        said = f"here {head} is written {meant}" if meant else "it is neither a name nor OS/ARCH"
-        raise _bad_target(text, named, said)
+        raise _bad_target(text, named, _no_system(head))
     system = OperatingSystem(head)
     arch, *rest = rest
     if arch not in ARCHITECTURES[system]:
@@ -282,6 +280,16 @@ def _complete(target: Target) -> Target:
         return target
     suffixes = extension_suffixes(target, target.python)
     return target.with_python(replace(target.python, ext_suffixes=suffixes))
+
+
+def _no_system(head: str) -> str:
+    """What is wrong with a target that begins with this word."""
+    if head in set(OperatingSystem):
+        return f"no processor stands behind {head}"
+    meant = _OTHER_WORDS.get(head)
+    if meant:
+        return f"here {head} is written {meant}"
+    return f"{head!r} is neither a named target nor a system, as linux and darwin are"
 
 
 def _bad_target(text: str, named: Mapping[str, Target], why: str) -> UsageError:

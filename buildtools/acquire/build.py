@@ -15,7 +15,7 @@ from pathlib import Path
 from buildtools.acquire.ahead import Ahead
 from buildtools.acquire.caching import appearing, folder_of_cache, safe_name, workroom
 from buildtools.acquire.cibuildwheel import build_with_cibuildwheel
-from buildtools.acquire.linking import may_be_refused
+from buildtools.acquire.linking import compiles_libraries, may_be_refused
 from buildtools.acquire.machine import machine_toolchain
 from buildtools.acquire.pipping import cause_of, pip_command, pip_environment
 from buildtools.acquire.repair import repair
@@ -27,7 +27,7 @@ from buildtools.acquire.request import (
     WheelRequest,
 )
 from buildtools.acquire.requirements import missing_native_modules
-from buildtools.acquire.sdist import bounded, source_folder
+from buildtools.acquire.sdist import bounded, require_archive, source_folder
 from buildtools.acquire.toolchain import Toolchain, zig_toolchain
 from buildtools.acquire.tools import Tools
 from buildtools.acquire.wheelfiles import describe
@@ -86,6 +86,8 @@ def _build_one(request: WheelRequest, recipe: Recipe, tools: Tools, way: Backend
                 ahead.start(tools.zig)
                 if not _musl(request):
                     ahead.start(tools.repairwheel)
+            if compiles_libraries(request, recipe.build):
+                require_archive(request, tools, room)
             toolchain = zig_toolchain(request, recipe, tools, room)
         else:
             raise AcquireError(

@@ -19,6 +19,9 @@ _SAFE = re.compile(r"[^A-Za-z0-9._+~=-]+")
 _MARKER = ".whole"
 _STALE_SECONDS = 24 * 3600.0
 
+_MISREAD = re.compile(r"[^\w./+~=@-]")
+"""What a path must be without, for make and for ``configure`` scripts."""
+
 
 def safe_name(text: str) -> str:
     """A file name made of outside words: nothing in it is a separator, a space or a shell's."""
@@ -147,6 +150,30 @@ def workroom(root: Path, name: str) -> Iterator[Path]:
         room = Path(tempfile.mkdtemp(prefix=f"{safe_name(name)}-", dir=parent))
     except OSError as error:
         raise disk_error(error, parent) from error
+    try:
+        yield room
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def fixed_room(root: Path, name: str) -> Iterator[Path]:
+    """A scratch folder whose path is always the same; the lock of what is made in it is held.
+
+    With the same path no path can make a difference to the bytes. make parts its words at spaces:
+    below a cache whose path make would misread, the folder is among the system's scratch ones.
+    """
+    if _MISREAD.search(str(root)):
+        with tempfile.TemporaryDirectory(prefix="buildtools-") as scratch:
+            yield Path(scratch)
+        return
+    room = root / "work" / safe_name(name)
+    if room.exists():
+        # What a killed run has started may still write: it goes on in a folder of another name.
+        left = room.with_name(f"{room.name}.left-{os.getpid()}")
+        room.rename(left)
+        shutil.rmtree(left, ignore_errors=True)
+    room.mkdir(parents=True)
     try:
         yield room
     finally:

@@ -7,19 +7,18 @@ library's recipe, the compiler's version, the target, the libraries below it, an
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import re
 import shutil
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
-from buildtools.acquire.caching import made_once, safe_name
+from buildtools.acquire.caching import fixed_room, made_once, safe_name
 from buildtools.acquire.cross import Zig, write_compilers
 from buildtools.acquire.librarysource import SourceTree, source_tree
 from buildtools.acquire.pipping import cause_of
@@ -62,6 +61,7 @@ def not_for(recipe: LibraryRecipe, target: Target) -> AcquireError:
         cause=Cause.MISSING_LINK_LIBRARY,
         where=recipe.name,
         why=f"its recipe knows {', '.join(sorted(recipe.platforms))}",
+        next_step="ask for one of these; for Linux with glibc, --libraries packages may have it",
     )
 
 
@@ -133,7 +133,7 @@ def _compiled(
     folder = shelf / safe_name(f"{recipe.name}-{source.version}-{zig.triple}-{key}")
 
     def fill(partial: Path) -> None:
-        with _AT_ONCE, _room(tools, f"{recipe.name}-{key}") as room:
+        with _AT_ONCE, fixed_room(tools.cache, f"library-{recipe.name}-{key}") as room:
             build = _Build(
                 tools=tools,
                 zig=zig,
@@ -161,25 +161,6 @@ def _compiled(
         key=key,
         notes=source.notes,
     )
-
-
-@contextlib.contextmanager
-def _room(tools: Tools, name: str) -> Iterator[Path]:
-    """A scratch folder whose path is always the same; the lock of what is made in it is held.
-
-    With the same path no path can make a difference to the bytes.
-    """
-    room = tools.cache / "work" / safe_name(f"library-{name}")
-    if room.exists():
-        # What a killed run has started may still write: it goes on in a folder of another name.
-        left = room.with_name(f"{room.name}.left-{os.getpid()}")
-        room.rename(left)
-        shutil.rmtree(left, ignore_errors=True)
-    room.mkdir(parents=True)
-    try:
-        yield room
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
 
 
 @dataclass(slots=True, kw_only=True)

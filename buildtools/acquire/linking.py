@@ -94,6 +94,13 @@ def may_be_refused(request: WheelRequest, needs: BuildRecipe | None) -> bool:
     return floors[1] < floors[0]  # type: ignore[operator]  # neither is None
 
 
+def compiles_libraries(request: WheelRequest, needs: BuildRecipe | None) -> bool:
+    """Whether a library may be compiled for this, so that what is wrong is to be said before."""
+    if needs is None or needs.edit:
+        return False
+    return bool(needs.sources) or LibraryWay.SOURCE in ways(request, needs)
+
+
 def require_way(request: WheelRequest, needs: BuildRecipe | None) -> None:
     """Raise :class:`AcquireError` for a target that no way leads to, before anything is fetched."""
     if needs is None or not needs.link or needs.sources:

@@ -63,6 +63,15 @@ def source_folder(request: WheelRequest, recipe: Recipe, tools: Tools, room: Pat
     return top
 
 
+def require_archive(request: WheelRequest, tools: Tools, room: Path) -> None:
+    """Raise :class:`AcquireError` for a version that the index has no source archive of.
+
+    Asked before libraries are compiled, which takes minutes. No version: the newest is there.
+    """
+    if request.version is not None:
+        _unpacked(request, tools, room / "asked")
+
+
 def _unpacked(request: WheelRequest, tools: Tools, room: Path) -> Path:
     """The folder that pip has unpacked the archive into and, told to, left there."""
     stop = room / "stop"
@@ -82,11 +91,14 @@ def _unpacked(request: WheelRequest, tools: Tools, room: Path) -> Path:
     )
     found = sorted(path.parent for path in scratch.glob("pip-*/*/PKG-INFO"))
     if not found:
-        raise explain_failure(
+        error = explain_failure(
             done,
             what=f"the source archive of {request.requirement} could not be fetched",
             where=request.distribution,
         )
+        if error.cause is Cause.NO_MATCHING_DISTRIBUTION and not error.next_step:
+            error.next_step = f"pip index versions {request.distribution} lists what there is"
+        raise error
     return found[0]
 
 

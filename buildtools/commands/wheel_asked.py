@@ -201,19 +201,25 @@ def _asked(word: str) -> tuple[PythonAbi, Interpreter | None]:
         python = parse_python_tag(tag)
         interpreter = _here(python)
         return (interpreter.abi if interpreter else python), interpreter
+    if re.fullmatch(r"(?:py)?[\d.]+", word):
+        raise _no_such_python(word)
     interpreter = interpreter_facts(word)
     require_supported(interpreter)
     return interpreter.abi, interpreter
 
 
+def _no_such_python(word: str) -> UsageError:
+    return UsageError(
+        f"{word} is no Python that wheels are built for",
+        why=f"CPython {OLDEST_PYTHON} to {NEWEST_PYTHON} are",
+        next_step="write it as cp312, or cp313t for a free-threaded build",
+    )
+
+
 def _here(python: PythonAbi) -> Interpreter | None:
     """This machine's interpreter with that ABI, if it has one; refuses what no CPython is."""
     if not OLDEST_PYTHON <= python.version <= NEWEST_PYTHON:
-        raise UsageError(
-            f"{python.abi} is no Python that wheels are built for",
-            why=f"CPython {OLDEST_PYTHON} to {NEWEST_PYTHON} are",
-            next_step="write it as cp312, or cp313t for a free-threaded build",
-        )
+        raise _no_such_python(python.abi)
     if python.free_threaded and python.version < _FIRST_FREE_THREADED:
         raise UsageError(
             f"there is no {python.abi}",

@@ -13,7 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from buildtools.acquire import AcquireError, Backend, Tools, WheelRequest, build, fetch, resolve
+from buildtools.acquire import (
+    AcquireError,
+    Backend,
+    LibraryWay,
+    Tools,
+    WheelRequest,
+    build,
+    fetch,
+    resolve,
+)
 from buildtools.acquire.apt import Apt, write_configuration
 from buildtools.acquire.caching import made_once
 from buildtools.acquire.cross import (
@@ -26,6 +35,7 @@ from buildtools.acquire.cross import (
 from buildtools.findings import Cause
 from buildtools.host import interpreter_facts
 from buildtools.recipes import load_recipes
+from buildtools.targets import parse_target
 from tests.integration.mariadb_server import free_port
 
 
@@ -104,6 +114,26 @@ def test_a_pure_wheel_does_not_pass_for_a_native_driver(index: Path, tools: Tool
             ask(wanted, tools, recipe=recipe)
         assert caught.value.cause is Cause.NO_MATCHING_DISTRIBUTION
         assert "pure" in caught.value.why
+
+
+@pytest.mark.parametrize("driver", ["mysqlclient", "pysqlite3"])
+def test_a_version_that_the_index_has_not_is_refused_before_a_library_is_compiled(
+    driver: str, index: Path, tools: Tools
+) -> None:
+    """Nor is anything else fetched: compiler and headers are asked for after it."""
+    assert not list(index.iterdir())
+    wanted = WheelRequest(
+        distribution=driver,
+        version="99",
+        target=parse_target("linux/aarch64/glibc2.28/cp311", {}),
+        python=interpreter_facts(),
+        libraries=LibraryWay.SOURCE,
+    )
+    with pytest.raises(AcquireError) as caught:
+        build(wanted, load_recipes()[driver], tools, backend=Backend.ZIG)
+    assert caught.value.cause is Cause.NO_MATCHING_DISTRIBUTION
+    assert "source archive" in caught.value.what
+    assert not any((tools.cache / name).exists() for name in ("libraries", "sysroots", "sources"))
 
 
 def test_an_index_that_is_away_says_so(monkeypatch: pytest.MonkeyPatch, tools: Tools) -> None:

@@ -5,11 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from buildtools.acquire.caching import appearing, cache_root, made_once, safe_name, workroom
+from buildtools.acquire.caching import (
+    appearing,
+    cache_root,
+    fixed_room,
+    made_once,
+    safe_name,
+    workroom,
+)
 from buildtools.acquire.request import AcquireError
 from buildtools.findings import Cause
 
@@ -112,11 +120,24 @@ def test_a_cache_that_cannot_be_written_is_an_error_that_says_so(tmp_path: Path)
     """Also where the very folder cannot be made: a file stands in the way."""
     in_the_way = tmp_path / "file"
     in_the_way.touch()
-    for use in (
+    uses: tuple[Callable[[], object], ...] = (
         lambda: workroom(in_the_way, "x").__enter__(),
         lambda: made_once(in_the_way / "x", lambda _: None),
         lambda: appearing(in_the_way / "x").__enter__(),
-    ):
+    )
+    for use in uses:
         with pytest.raises(AcquireError, match="the cache could not be written") as caught:
             use()
         assert "XDG_CACHE_HOME" in caught.value.next_step
+
+
+def test_where_make_would_misread_the_path_libraries_are_compiled_elsewhere(
+    tmp_path: Path,
+) -> None:
+    with fixed_room(tmp_path / "cache", "library-x") as room:
+        assert room == tmp_path / "cache/work/library-x"
+    for name in ("my cache", "50%", "a$b", "a:b", "a#b"):
+        with fixed_room(tmp_path / name, "library-x") as room:
+            assert not room.is_relative_to(tmp_path / name)
+            assert room.is_dir()
+        assert not room.exists()
