@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from buildtools.acquire import AcquireError, Tools
-from buildtools.acquire.caching import appearing
+from buildtools.acquire.caching import appearing, workroom
 from buildtools.acquire.compiled import compiled_libraries
 from buildtools.acquire.cross import AS_MODULE, Zig, triple
 from buildtools.processes import clean_environment, run
@@ -39,7 +39,9 @@ def with_ssl(tools: Tools, arch: str, python: PythonAbi, tree: Tree) -> Tree:
             tree.root / "usr/include" / f"python{python.version}",
             openssl.include,
         )
-        with appearing(module) as partial:
+        with appearing(module) as partial, workroom(tools.cache, "ssl") as room:
+            exports = room / "exports.map"
+            exports.write_text("{ global: PyInit_*; local: *; };\n", encoding="ascii")
             words = [
                 *zig.compiler,
                 *AS_MODULE,
@@ -48,7 +50,7 @@ def with_ssl(tools: Tools, arch: str, python: PythonAbi, tree: Tree) -> Tree:
                 *(f"-I{folder}" for folder in includes),
                 str(source / "Modules/_ssl.c"),
                 *(str(openssl.lib / f"lib{name}.a") for name in openssl.link),
-                "-Wl,--exclude-libs,ALL",
+                f"-Wl,--version-script={exports}",
                 "-o",
                 str(partial),
             ]

@@ -27,7 +27,7 @@ from buildtools.host import interpreter_facts
         (["apsw", "--python", "cp312t"], "free-threaded builds begin with CPython 3.13"),
         (["apsw", "--target", "linux/x86_64/cp311t"], "there is no cp311t"),
         (["apsw", "--python", "3.9"], "CPython 3.11 to 3.15 are"),
-        (["apsw", "--python", "312"], "no command '312'"),
+        (["apsw", "--python", "312"], "312 is no Python that wheels"),
         (["apsw>=3.45"], "write DRIVER or DRIVER==VERSION"),
         (["apsw=="], "no version stands behind =="),
         (["apsw==new"], "'new' is no version"),
