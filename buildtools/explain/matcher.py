@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from buildtools.explain.document import Document
 from buildtools.explain.rules import Pattern, Rule
+from buildtools.findings import Cause
 
 HITS_LOOKED_AT = 200
 """Places of one anchor that are tried."""
@@ -24,6 +25,24 @@ _SUCCESS = re.compile(
     re.MULTILINE,
 )
 """Words after which a trouble that passes has passed (pip, uv, docker, npm, Kafka's clients)."""
+_INSTALLED = re.compile(r"Successfully installed |Installed \d+ packages? in ")
+_AFTERWORDS = re.compile(
+    r"\s*$|\s*\+ \S+==|.*(?:WARNING: |DEPRECATION: |\[notice\]|You are using pip)"
+    r"|.*You should consider"
+)
+"""What pip and uv may still say once they have done what they were asked to."""
+_NEEDED_TO_BUILD = frozenset(
+    {
+        Cause.MISSING_COMPILER,
+        Cause.MISSING_PKG_CONFIG,
+        Cause.MISSING_MYSQL_CONFIG,
+        Cause.MISSING_CLIENT_HEADERS,
+        Cause.MISSING_PYTHON_HEADERS,
+    }
+)
+"""Without these nothing is built, so where the build went well they were not needed."""
+_TAIL = 4000
+"""Characters at a text's end that tell how it went."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +85,8 @@ def _match(rule: Rule, documents: Sequence[Document]) -> Match | None:
             return None
         if rule.fading and _SUCCESS.search(document.text, found.end()):
             return None
+        if rule.cause in _NEEDED_TO_BUILD and _ends_well(document):
+            return None
         confidence = rule.confidence
         if rule.context and not any(_anywhere(pattern, documents) for pattern in rule.context):
             confidence = rule.alone
@@ -80,6 +101,14 @@ def _match(rule: Rule, documents: Sequence[Document]) -> Match | None:
             named=named,
         )
     return None
+
+
+def _ends_well(document: Document) -> bool:
+    """Whether a text ends with what was asked for being installed, by whatever way."""
+    for line in reversed(document.text[-_TAIL:].splitlines()):
+        if not _AFTERWORDS.match(line):
+            return _INSTALLED.search(line) is not None
+    return False
 
 
 def _any(rule: Rule, document: Document) -> re.Match[str] | None:

@@ -388,4 +388,6 @@ NEGATIVES: tuple[str, ...] = (
     "the record file was not found for artist 12",
     "ModuleNotFoundError: No module named 'foo._version'",
     "[2023-01-01 10:00:00,000] INFO Got user-level KeeperException when processing sessionid:0x1 type:create Error Path:/config Error:KeeperErrorCode = NodeExists for /config (org.apache.zookeeper.server.PrepRequestProcessor)",
+    "/bin/sh: 1: pkg-config: not found\nSuccessfully built mysqlclient\nSuccessfully installed mysqlclient-2.2.4\n[notice] A new release of pip is available: 24.0 -> 25.0\n",
+    "error: command 'gcc' failed: No such file or directory\nInstalled 2 packages in 14ms\n + redis==5.0.1\n",
 )
