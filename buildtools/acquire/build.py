@@ -28,6 +28,7 @@ from buildtools.acquire.request import (
 )
 from buildtools.acquire.requirements import missing_native_modules
 from buildtools.acquire.sdist import bounded, require_archive, source_folder
+from buildtools.acquire.sources import sqlite_amalgamation
 from buildtools.acquire.toolchain import Toolchain, zig_toolchain
 from buildtools.acquire.tools import Tools
 from buildtools.acquire.wheelfiles import describe
@@ -82,12 +83,14 @@ def _build_one(request: WheelRequest, recipe: Recipe, tools: Tools, way: Backend
         if way is Backend.NATIVE:
             toolchain = machine_toolchain(request, recipe, tools, room)
         elif way is Backend.ZIG:
+            if compiles_libraries(request, recipe.build):
+                require_archive(request, tools, room)
             if not may_be_refused(request, recipe.build):
                 ahead.start(tools.zig)
                 if not _musl(request):
                     ahead.start(tools.repairwheel)
-            if compiles_libraries(request, recipe.build):
-                require_archive(request, tools, room)
+            if recipe.build is not None and recipe.build.sources:
+                ahead.start(lambda: sqlite_amalgamation(tools))
             toolchain = zig_toolchain(request, recipe, tools, room)
         else:
             raise AcquireError(

@@ -20,7 +20,7 @@ _MARKER = ".whole"
 _STALE_SECONDS = 24 * 3600.0
 
 _MISREAD = re.compile(r"[^\w./+~=@-]")
-"""What a path must be without, for make and for ``configure`` scripts."""
+"""What a path must be without, for make, and for a ``setup.py`` that parts words at spaces."""
 
 
 def safe_name(text: str) -> str:
@@ -61,6 +61,18 @@ def folder_of_cache(path: Path) -> Path:
     except OSError as error:
         raise disk_error(error, path) from error
     return path
+
+
+def require_plain(cache: Path) -> None:
+    """Raise :class:`AcquireError` for a cache whose path other people's builds would misread."""
+    odd = _MISREAD.search(str(cache))
+    if odd is not None:
+        raise AcquireError(
+            "nothing can be linked to what is in this cache",
+            where=str(cache),
+            why=f"make, and the setup.py of drivers, misread a path with {odd[0]!r} in it",
+            next_step="point XDG_CACHE_HOME at a folder whose path has none",
+        )
 
 
 def is_whole(folder: Path) -> bool:
@@ -160,13 +172,8 @@ def workroom(root: Path, name: str) -> Iterator[Path]:
 def fixed_room(root: Path, name: str) -> Iterator[Path]:
     """A scratch folder whose path is always the same; the lock of what is made in it is held.
 
-    With the same path no path can make a difference to the bytes. make parts its words at spaces:
-    below a cache whose path make would misread, the folder is among the system's scratch ones.
+    With the same path no path can make a difference to the bytes.
     """
-    if _MISREAD.search(str(root)):
-        with tempfile.TemporaryDirectory(prefix="buildtools-") as scratch:
-            yield Path(scratch)
-        return
     room = root / "work" / safe_name(name)
     if room.exists():
         # What a killed run has started may still write: it goes on in a folder of another name.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from buildtools.acquire.apt import codename
+from buildtools.acquire.caching import require_plain
 from buildtools.acquire.clientlibs import config_tool_answers, pkg_config_answers
 from buildtools.acquire.cross import (
     PkgConfigAnswer,
@@ -57,6 +58,8 @@ def zig_toolchain(request: WheelRequest, recipe: Recipe, tools: Tools, room: Pat
     """
     needs = recipe.build
     require_way(request, needs)
+    if needs is not None and needs.link and not needs.sources:
+        require_plain(tools.cache)
     headers = python_headers(request, tools)
 
     def zig_for(floor: Version | None) -> Zig:

@@ -185,6 +185,31 @@ def test_a_second_build_compiles_no_library_again_and_gives_the_same_bytes(
     assert not [line for line in stages if "compiling for" in line or "configuring" in line]
 
 
+def test_another_cache_compiles_the_libraries_again_to_the_same_bytes(
+    wheels: dict[str, AcquiredWheel], python: Interpreter, tools: Tools, tmp_path: Path
+) -> None:
+    """No folder of the machine that compiles is in a wheel: the other cache is longer, and deep.
+
+    Compiler and sources are taken over, unpacked elsewhere; OpenSSL, zlib and Connector/C are not.
+    """
+    stages: list[str] = []
+    other = Tools(
+        cache=tmp_path / "another-folder" / ("deep" * 20) / "cache",
+        on_event=lambda stage, detail, _: stages.append(f"{stage} {detail}"),
+    )
+    for name in ("tools", "sources", "apt"):
+        shutil.copytree(tools.cache / name, other.cache / name, symlinks=True)
+    again = made("mysqlclient", python, other)
+    compiled = {line.split(":")[0] for line in stages if ": compiling for " in line}
+    assert compiled == {f"libraries {name}" for name in load_libraries()}
+    archives = [sorted((one.cache / "libraries").glob("*/lib/*.a")) for one in (tools, other)]
+    names = [[path.relative_to(path.parents[2]) for path in found] for found in archives]
+    assert names[0] == names[1]
+    for one, two in zip(*archives, strict=True):
+        assert one.read_bytes() == two.read_bytes(), one.name
+    assert again.sha256 == wheels["mysqlclient"].sha256
+
+
 def test_nothing_half_made_is_left(wheels: dict[str, AcquiredWheel], tools: Tools) -> None:
     assert wheels
     assert not list(tools.cache.rglob("*.part"))
