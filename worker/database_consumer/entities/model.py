@@ -256,14 +256,25 @@ class QuickRows:
     long way, which accepts more spellings and names what is wrong; both give the same row.
     """
 
-    __slots__ = ("_converts", "_decoder", "_table")
+    __slots__ = ("_converts", "_decoder", "_table", "_type")
 
     def __init__(self, table: EntityTable) -> None:
         self._table = table
         self._decoder: msgspec.json.Decoder[Any] | None = None
+        self._type: type[msgspec.Struct] | None = None
         self._converts: tuple[tuple[int, Convert, bool], ...] = ()
 
+    def row_type(self) -> type[msgspec.Struct]:
+        """What msgspec reads the usual data as: a struct with a field for each column."""
+        if self._type is None:
+            self._type = self._make_type()
+        return self._type
+
     def _prepare(self) -> msgspec.json.Decoder[Any]:
+        self._decoder = msgspec.json.Decoder(self.row_type(), float_hook=Decimal)
+        return self._decoder
+
+    def _make_type(self) -> type[msgspec.Struct]:
         fields: list[Any] = []
         names: dict[str, str] = {}
         converts: list[tuple[int, Convert, bool]] = []
@@ -285,8 +296,7 @@ class QuickRows:
             "Quick", fields, rename=names, forbid_unknown_fields=True, kw_only=True, gc=False
         )
         self._converts = tuple(converts)
-        self._decoder = msgspec.json.Decoder(made, float_hook=Decimal)
-        return self._decoder
+        return made
 
     def read(self, data: msgspec.Raw) -> WholeRow | None:
         """The row, or None: go the long way."""
@@ -325,13 +335,21 @@ class QuickRows:
                     others.append(place)
         if not rows:
             return others, []
+        columns = self.converted(rows)
+        return None if columns is None else (others, columns)
+
+    def converted(self, rows: Sequence[tuple[Any, ...]]) -> list[Sequence[Any]] | None:
+        """The values of :meth:`row_type`'s structs as they are stored, column by column.
+
+        None: one of them must be looked at by itself.
+        """
         columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
         try:
             for place, convert, nullable in self._converts:
                 columns[place] = _converted(columns[place], convert, nullable=nullable)
         except (ValueError, ArithmeticError, RecursionError, ValueInvalid):
             return None
-        return others, columns
+        return columns
 
 
 def _converted(values: Sequence[Any], convert: Convert, *, nullable: bool) -> Sequence[Any]:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from operator import is_
 
 from database_consumer.stores.base import Coming, Record
-from database_consumer.stores.prepared import Item
+from database_consumer.stores.creates import Prepared, items_of
+from database_consumer.stores.item import Item
 
-Prepare = Callable[[Sequence[Record]], list[Item]]
+Prepare = Callable[[Sequence[Record]], Prepared]
 
 
 class Ahead:
@@ -23,7 +25,7 @@ class Ahead:
     def __init__(self, prepare: Prepare) -> None:
         self._prepare = prepare
         self._threads: ThreadPoolExecutor | None = None
-        self._coming: Future[dict[int, Item]] | None = None
+        self._coming: Future[tuple[Sequence[Record], Prepared]] | None = None
 
     def start(self, coming: Coming) -> None:
         """Decode these, from now on; what was decoded before and not asked for is forgotten."""
@@ -31,21 +33,32 @@ class Ahead:
             self._threads = ThreadPoolExecutor(1, thread_name_prefix="decode-ahead")
         self._coming = self._threads.submit(self._decode, coming)
 
-    def _decode(self, coming: Coming) -> dict[int, Item]:
-        """By the identity of the record, which its item keeps alive."""
-        return {id(item.record): item for item in self._prepare(coming())}
+    def _decode(self, coming: Coming) -> tuple[Sequence[Record], Prepared]:
+        records = coming()
+        return records, self._prepare(records)
 
-    def items(self, records: Sequence[Record]) -> list[Item]:
+    def prepared(self, records: Sequence[Record]) -> Prepared:
         """These records decoded, in their order, here where that was not done in advance."""
-        found: dict[int, Item] = {}
         coming, self._coming = self._coming, None
-        if coming is not None:
-            # what fails there fails here again, where it is told
-            with contextlib.suppress(Exception):
-                found = coming.result()
-        missing = [one for one in records if id(one) not in found] if found else records
+        if coming is None:
+            return self._prepare(records)
+        guessed: Sequence[Record] = ()
+        done: Prepared = []
+        # what fails there fails here again, where it is told
+        with contextlib.suppress(Exception):
+            guessed, done = coming.result()
+        if len(guessed) == len(records) and all(map(is_, guessed, records)):
+            return done
+        return self._mended(records, items_of(done))
+
+    def _mended(self, records: Sequence[Record], done: list[Item]) -> Prepared:
+        """Of a wrong guess what can be used; by the identity of the record, which is kept alive."""
+        found = {id(one.record): one for one in done}
+        missing = [one for one in records if id(one) not in found]
+        if len(missing) == len(records):
+            return self._prepare(records)
         if missing:
-            found |= {id(item.record): item for item in self._prepare(missing)}
+            found |= {id(one.record): one for one in items_of(self._prepare(missing))}
         return [found[id(one)] for one in records]
 
     def close(self) -> None:

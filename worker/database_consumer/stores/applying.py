@@ -7,7 +7,10 @@ against another one is done again at once, a few times; a commit whose answer wa
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
+from operator import attrgetter, ge
 
 from database_consumer.entities.model import Catalogue
 from database_consumer.failures import RecordFailure, TransientFailure
@@ -23,9 +26,12 @@ from database_consumer.stores.base import (
     StoreUnavailable,
     TopicRecreated,
 )
-from database_consumer.stores.prepared import Item, prepare_all
+from database_consumer.stores.creates import CreateSet, Prepared, items_of
+from database_consumer.stores.item import Item
+from database_consumer.stores.prepared import Preparing
 from database_consumer.stores.running import Outcome, Refusal, RefusedAsSet, Run, stack_of
 from database_consumer.stores.transaction import (
+    Claimed,
     CommitUnknown,
     Death,
     Ledger,
@@ -44,7 +50,7 @@ CAREFUL_BATCHES = 20
 class _Sorted:
     """What the inbox said: those to be applied, those to be buried at once."""
 
-    live: list[Item]
+    live: Prepared
     refused: list[Refusal]
     won: int
     duplicates: int
@@ -58,7 +64,7 @@ class Applier:
     ) -> None:
         self._ledger = ledger
         self._catalogue = catalogue
-        self._ahead = Ahead(lambda records: prepare_all(records, catalogue, handlers))
+        self._ahead = Ahead(Preparing(catalogue, handlers))
         self._policy = policy
         self._careful = 0
         self._doubt: tuple[Batch, Applied] | None = None
@@ -74,10 +80,10 @@ class Applier:
             known = self._resolve(batch)
             if known is not None:
                 return known
-        items = self._ahead.items(batch.records)
+        prepared = self._ahead.prepared(batch.records)
         for _ in range(TRIES):
             try:
-                return self._attempt(batch, items, now, coming)
+                return self._attempt(batch, prepared, now, coming)
             except TransientFailure:
                 self._ledger.rollback()
             except BaseException:
@@ -86,22 +92,22 @@ class Applier:
         raise StoreUnavailable(f"lost against other transactions {TRIES} times in a row")
 
     def _attempt(
-        self, batch: Batch, items: list[Item], now: float, coming: Coming | None
+        self, batch: Batch, prepared: Prepared, now: float, coming: Coming | None
     ) -> Applied | Fenced:
         if self._careful == 0:
             try:
-                return self._transaction(batch, items, now, coming, whole=True)
+                return self._transaction(batch, prepared, now, coming, whole=True)
             except (RefusedAsSet, RecordFailure):
                 self._ledger.rollback()
                 self._careful = CAREFUL_BATCHES
         else:
             self._careful -= 1
-        return self._transaction(batch, items, now, coming, whole=False)
+        return self._transaction(batch, prepared, now, coming, whole=False)
 
     def _transaction(
         self,
         batch: Batch,
-        items: list[Item],
+        prepared: Prepared,
         now: float,
         coming: Coming | None,
         *,
@@ -113,7 +119,7 @@ class Applier:
         if stream is None:
             ledger.rollback()
             return self._fenced(batch)
-        sorted_ = self._claim(stream, items, now)
+        sorted_ = self._claim(stream, prepared, now)
         run = Run(
             ledger,
             self._catalogue,
@@ -121,12 +127,13 @@ class Applier:
             version=stream.version,
             now=now,
             blocked=self._blocked(stream, sorted_.live),
-            size=len(items),
+            size=len(prepared),
         )
-        if whole:
-            run.whole(sorted_.live, optimistic=True)
-        else:
-            run.halving(sorted_.live)
+        live = sorted_.live
+        if not whole:
+            run.halving(items_of(live))
+        elif not isinstance(live, CreateSet) or not run.creates(live):
+            run.whole(items_of(live), optimistic=True)
         outcome = run.outcome
         dead = self._settle(batch.group, stream, sorted_.refused, outcome, now)
         applied = Applied(
@@ -187,47 +194,32 @@ class Applier:
         self._doubt = None
         return applied
 
-    def _claim(self, stream: Stream, items: list[Item], now: float) -> _Sorted:
+    def _claim(self, stream: Stream, prepared: Prepared, now: float) -> _Sorted:
         """Put the ids into the inbox and sort out what was seen before."""
-        result = _Sorted(live=[], refused=[], won=0, duplicates=0)
+        claims = prepared.claims() if isinstance(prepared, CreateSet) else None
         firsts: dict[str, Item] = {}
-        for item in items:
-            if item.operation_id not in firsts:
-                firsts[item.operation_id] = item
-        firsts.pop("", None)
-        claims = [(name, one.record.offset, one.fingerprint) for name, one in firsts.items()]
-        claims.sort()
+        usual = claims is not None
+        if claims is None:
+            items = items_of(prepared)
+            for item in items:
+                if item.operation_id not in firsts:
+                    firsts[item.operation_id] = item
+            firsts.pop("", None)
+            claims = [(name, one.record.offset, one.fingerprint) for name, one in firsts.items()]
+            claims.sort()
+            usual = len(firsts) == len(items) and all(one.invalid is None for one in items)
         seen = self._ledger.claim(stream, claims, now) if claims else {}
-        if not seen and len(firsts) == len(items) and all(one.invalid is None for one in items):
-            result.live = items
-            result.won = len(items)
-            return result
-        for item in items:
-            name = item.operation_id
-            if name:
-                first = firsts[name]
-                before = seen.get(name)
-                if before is not None:
-                    _sort_seen(item, before.fingerprint, result)
-                    continue
-                if item is not first:
-                    _sort_seen(item, first.fingerprint, result)
-                    continue
-                result.won += 1
-            if item.invalid is not None:
-                result.refused.append(
-                    Refusal(item, item.invalid.code, str(item.invalid), stack_of(item.invalid))
-                )
-            else:
-                result.live.append(item)
-        return result
+        if usual and not seen:
+            return _Sorted(live=prepared, refused=[], won=len(prepared), duplicates=0)
+        items = items_of(prepared)
+        return _sorted(items, firsts or {one.operation_id: one for one in items}, seen)
 
-    def _blocked(self, stream: Stream, live: list[Item]) -> set[bytes]:
+    def _blocked(self, stream: Stream, live: Prepared) -> set[bytes]:
         """The keys of these operations that parked ones hold."""
         ledger = self._ledger
-        if not live or not ledger.any_parked(stream.group_id):
+        if not live or not stream.parked:
             return set()
-        keys = sorted({key for item in live for key in item.held()})
+        keys = sorted({key for item in items_of(live) for key in item.held()})
         if not ledger.parked_keys(stream.group_id, keys):
             return set()
         ledger.hold_parked(stream.group_id)
@@ -259,19 +251,47 @@ class Applier:
 
 def _check(batch: Batch) -> None:
     """Raises ValueError for a batch that no source may give."""
-    last = batch.expected if batch.expected is not None else 0
-    for record in batch.records:
-        if (record.topic, record.partition) != (batch.topic, batch.partition):
-            raise ValueError(f"a record of {record.topic}/{record.partition} in a batch of another")
-        if record.offset < last:
-            raise ValueError(f"offset {record.offset} after {last}: not in order")
-        last = record.offset + 1
-    if batch.next_offset < last:
+    for topic, partition in set(map(attrgetter("topic", "partition"), batch.records)):
+        if (topic, partition) != (batch.topic, batch.partition):
+            raise ValueError(f"a record of {topic}/{partition} in a batch of another")
+    first = 0 if batch.expected is None else batch.expected
+    offsets = [first - 1, *map(attrgetter("offset"), batch.records)]
+    if any(map(ge, offsets, offsets[1:])):
+        before, after = next(two for two in pairwise(offsets) if two[0] >= two[1])
+        raise ValueError(f"offset {after} after {before}: not in order")
+    if batch.next_offset <= offsets[-1]:
         raise ValueError(f"next_offset {batch.next_offset} is not above the last record's offset")
 
 
 def _identity(batch: Batch) -> tuple[str, str, int, int | None, int]:
     return batch.group, batch.topic, batch.partition, batch.expected, batch.next_offset
+
+
+def _sorted(
+    items: Iterable[Item], firsts: Mapping[str, Item], seen: Mapping[str, Claimed]
+) -> _Sorted:
+    """Each operation by whether its id is new; ``firsts`` are the first ones of each id."""
+    live: list[Item] = []
+    result = _Sorted(live=live, refused=[], won=0, duplicates=0)
+    for item in items:
+        name = item.operation_id
+        if name:
+            first = firsts[name]
+            before = seen.get(name)
+            if before is not None:
+                _sort_seen(item, before.fingerprint, result)
+                continue
+            if item is not first:
+                _sort_seen(item, first.fingerprint, result)
+                continue
+            result.won += 1
+        if item.invalid is not None:
+            result.refused.append(
+                Refusal(item, item.invalid.code, str(item.invalid), stack_of(item.invalid))
+            )
+        else:
+            live.append(item)
+    return result
 
 
 def _sort_seen(item: Item, fingerprint: bytes, result: _Sorted) -> None:

@@ -106,7 +106,8 @@ class JsonLedger:
             },
         )
         self.state.note("batch", _kept(batch, now))
-        return Stream(id=before["id"], group_id=group_id, version=version)
+        parked = any(one["group_id"] == group_id for one in self.state.of("parked").values())
+        return Stream(id=before["id"], group_id=group_id, version=version, parked=parked)
 
     def claim(self, stream: Stream, claims: Sequence[Claim], now: float) -> dict[str, Claimed]:
         """Those that are there stay as they are."""
@@ -189,10 +190,6 @@ class JsonLedger:
             for ids in self._holders.values():
                 ids.sort()
         return self._holders
-
-    def any_parked(self, group_id: int) -> bool:
-        """Whether there is one."""
-        return any(one["group_id"] == group_id for one in self.state.of("parked").values())
 
     def hold_parked(self, group_id: int) -> None:
         """One process, one thread: nobody else retries."""

@@ -9,7 +9,8 @@ from database_consumer.failures import TransientFailure
 from database_consumer.handlers import Handlers
 from database_consumer.stores.applying import TRIES, death_of
 from database_consumer.stores.base import Record, RetryOutcome, StorePolicy, StoreUnavailable
-from database_consumer.stores.prepared import Item, prepare
+from database_consumer.stores.item import Item
+from database_consumer.stores.prepared import prepare
 from database_consumer.stores.running import Outcome, Refusal, Run, stack_of
 from database_consumer.stores.transaction import CommitUnknown, Ledger, Parked, Parking
 

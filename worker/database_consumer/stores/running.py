@@ -16,7 +16,8 @@ from database_consumer.batching import Folded, TablePlan, fold, fold_creates, se
 from database_consumer.entities.model import Catalogue, Key
 from database_consumer.failures import FailureKind, RecordFailure, Verdict
 from database_consumer.stores.base import StorePolicy, StoreUnavailable
-from database_consumer.stores.prepared import Item
+from database_consumer.stores.creates import CreateSet
+from database_consumer.stores.item import Item
 from database_consumer.stores.transaction import Ledger
 from database_consumer.stores.written import Written
 
@@ -102,6 +103,18 @@ class Run:
         self._size = size
         self._suspicious = 0
         self.outcome = Outcome()
+
+    def creates(self, some: CreateSet) -> bool:
+        """All of it as one set of rows; False: nothing was done, take its items.
+
+        They are in none of the outcome's lists. Raises :class:`RefusedAsSet`.
+        """
+        plan = None if self._blocked else some.plan()
+        if plan is None:
+            return False
+        if self._carried_out(Folded([plan], [], []), self._version, optimistic=True) is None:
+            raise RefusedAsSet
+        return True
 
     def whole(self, items: Sequence[Item], *, optimistic: bool) -> None:
         """All of it as sets, without a way back. Raises :class:`RefusedAsSet`."""

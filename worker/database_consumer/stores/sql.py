@@ -135,14 +135,14 @@ class SqlLedger(SqlWaiting):
             group = self.group_id(batch.group) or 0
         if changed != 1:
             return None
-        ident, version = self.rows(
-            "SELECT id, version FROM offsets "
+        ident, version, parked = self.rows(
+            "SELECT id, version, EXISTS (SELECT 1 FROM parked WHERE group_id = ?) FROM offsets "
             "WHERE consumer_group = ? AND topic = ? AND partition_id = ?",
-            place,
+            (group, *place),
         )[0]
         if batch.expected is not None:
             self._groups[batch.group] = group  # committed long ago: safe to remember
-        return Stream(id=int(ident), group_id=group, version=int(version))
+        return Stream(id=int(ident), group_id=group, version=int(version), parked=bool(parked))
 
     skip_present_offsets = ""
 

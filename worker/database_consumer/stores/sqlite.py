@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
@@ -25,8 +28,9 @@ from database_consumer.failures import (
     of_sqlite,
 )
 from database_consumer.stores.base import StoreUnavailable
-from database_consumer.stores.sql import SqlLedger, by_columns
+from database_consumer.stores.sql import INBOX_COLUMNS, SqlLedger, by_columns
 from database_consumer.stores.sqlconnection import chunks
+from database_consumer.stores.transaction import Claim, Stream
 
 BUSY_SECONDS = 10.0
 """How long another process's transaction is waited for."""
@@ -38,6 +42,18 @@ OLD_VARIABLES = 999
 """Bound values of one statement that every SQLite takes (SQLITE_MAX_VARIABLE_NUMBER)."""
 
 _VANISHED = Verdict(kind=FailureKind.MAY_MEND, code="row-missing")
+
+_MARK = re.compile(r"\?(?!\d)")
+
+
+@functools.lru_cache(256)
+def of_many(start: str, shape: str, rows: int, suffix: str, common: int) -> str:
+    """A statement of so many rows, its marks numbered behind those of what they have in common."""
+    if not common:
+        return f"{start}{','.join([shape] * rows)}{suffix}"
+    number = itertools.count(common + 1)
+    shapes = _MARK.sub(lambda _: f"?{next(number)}", ",".join([shape] * rows))
+    return f"{start}{shapes}{suffix}"
 
 
 class SqliteLedger(SqlLedger):
@@ -121,22 +137,43 @@ class SqliteLedger(SqlLedger):
         start = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "
         return self._in_sets(start, f"({', '.join('?' * len(columns))})", rows, suffix)
 
+    def insert_claims(self, stream: Stream, claims: Sequence[Claim], now: int) -> int:
+        """The same; what is alike in all rows is bound once."""
+        return self._in_sets(
+            f"INSERT INTO inbox ({', '.join(INBOX_COLUMNS)}) VALUES ",
+            "(?1,?,?2,?,?,?3)",
+            claims,
+            self.skip_present,
+            (stream.group_id, stream.id, now),
+        )
+
     def _in_sets(
-        self, start: str, shape: str, rows: Sequence[tuple[Any, ...]], suffix: str = ""
+        self,
+        start: str,
+        shape: str,
+        rows: Sequence[tuple[Any, ...]],
+        suffix: str = "",
+        common: tuple[Any, ...] = (),
     ) -> int:
-        """Rows of equal length; a statement of many costs half as much as one run for each."""
+        """Rows of equal length; a statement of many costs half as much as one run for each.
+
+        A ``?`` of the shape is a value of the row, a ``?1`` the first of those in common.
+        """
         if not rows:
             return 0
-        most = self._variables // max(len(rows[0]), 1)
+        most = (self._variables - len(common)) // max(len(rows[0]), 1)
         size = min(ROWS_AT_ONCE, most)
         whole = len(rows) - len(rows) % size if size else 0
         changed = 0
         if whole:
-            statement = f"{start}{','.join([shape] * size)}{suffix}"
+            statement = of_many(start, shape, size, suffix, len(common))
             for some in chunks(rows[:whole], size):
-                changed += int(self.run(statement, list(chain.from_iterable(some))).rowcount)
+                values = [*common, *chain.from_iterable(some)]
+                changed += int(self.run(statement, values).rowcount)
         if whole < len(rows):
-            changed += self._many(f"{start}{shape}{suffix}", rows[whole:])
+            statement = of_many(start, shape, 1, suffix, len(common))
+            rest = rows[whole:]
+            changed += self._many(statement, [(*common, *one) for one in rest] if common else rest)
         return changed
 
     def execute(self, tables: Sequence[TablePlan], version: int) -> None:
@@ -163,13 +200,17 @@ class SqliteLedger(SqlLedger):
     def _insert(self, table: EntityTable, rows: list[WholeRow], version: int) -> None:
         for names, values in by_columns(table, rows):
             columns = [self._quote(one) for one in names]
+            marks = ["?"] * len(columns)
+            common: tuple[Any, ...] = ()
             if table.versioned:
                 columns.append(self._quote(VERSION_COLUMN))
-                values.append([version] * len(values[0]))
+                marks.append("?1")
+                common = (version,)
             self._in_sets(
                 f"INSERT INTO {self._quote(table.name)} ({', '.join(columns)}) VALUES ",
-                f"({', '.join('?' * len(columns))})",
+                f"({','.join(marks)})",
                 list(zip(*values, strict=True)),
+                common=common,
             )
 
     def _update(

@@ -107,10 +107,6 @@ class SqlWaiting(SqlConnection):
         if held:
             self.insert_rows("parked_keys", ("group_id", "key_digest", "parked_id"), held)
 
-    def any_parked(self, group_id: int) -> bool:
-        """One look at the index."""
-        return bool(self.rows("SELECT 1 FROM parked WHERE group_id = ? LIMIT 1", (group_id,)))
-
     def hold_parked(self, group_id: int) -> None:
         """A shared lock on the group's row."""
         self.rows(f"SELECT id FROM consumer_groups WHERE id = ?{self.share_rows}", (group_id,))

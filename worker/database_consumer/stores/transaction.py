@@ -19,11 +19,15 @@ from database_consumer.stores.written import Faithful
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """A fenced partition: its row's id, the group's id, and the version that this batch writes."""
+    """A fenced partition: its row's id, the group's id, and the version that this batch writes.
+
+    ``parked`` says whether any operation of the group is parked.
+    """
 
     id: int
     group_id: int
     version: int
+    parked: bool
 
 
 Claim = tuple[str, int, bytes]
@@ -93,9 +97,6 @@ class Ledger(Protocol):
 
     def claim(self, stream: Stream, claims: Sequence[Claim], now: float) -> dict[str, Claimed]:
         """Put ids (sorted, each once) into the inbox; those that were there before, as they are."""
-
-    def any_parked(self, group_id: int) -> bool:
-        """Whether any operation of the group is parked; cheap."""
 
     def hold_parked(self, group_id: int) -> None:
         """Keep retries of parked operations out until the end of this transaction."""

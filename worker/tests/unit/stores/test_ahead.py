@@ -9,7 +9,8 @@ import pytest
 
 from database_consumer.stores.ahead import Ahead
 from database_consumer.stores.base import Record
-from database_consumer.stores.prepared import Item
+from database_consumer.stores.creates import items_of
+from database_consumer.stores.item import Item
 
 RECORDS = tuple(Record("t", 0, offset, None, b"v") for offset in range(6))
 
@@ -31,7 +32,7 @@ class Decoding:
 
 
 def asked(ahead: Ahead, records: Sequence[Record]) -> list[Record]:
-    return [one.record for one in ahead.items(records)]
+    return [one.record for one in items_of(ahead.prepared(records))]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_what_fails_in_advance_fails_where_it_is_asked_for() -> None:
     ahead = Ahead(Decoding(refused=5))
     ahead.start(lambda: RECORDS)
     with pytest.raises(RuntimeError, match="somebody"):
-        ahead.items(RECORDS)
+        ahead.prepared(RECORDS)
     ahead.start(lambda: RECORDS)
     assert asked(ahead, RECORDS[:3]) == list(RECORDS[:3])
     ahead.close()

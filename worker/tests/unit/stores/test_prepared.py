@@ -15,7 +15,8 @@ from database_consumer.entities.model import Catalogue
 from database_consumer.entities.shipped import TABLES
 from database_consumer.handlers import Handlers
 from database_consumer.stores.base import Record
-from database_consumer.stores.prepared import Item, prepare, prepare_all
+from database_consumer.stores.item import Item
+from database_consumer.stores.prepared import prepare, prepare_all
 
 HANDLERS = Handlers.standard()
 CATALOGUES = {one: catalogue(TABLES, one) for one in ("sqlite", "mysql", "json")}
