@@ -25,6 +25,7 @@ _CREATE, _UPDATE, _DELETE = ChangeKind.CREATE, ChangeKind.UPDATE, ChangeKind.DEL
 class TablePlan:
     """What is to be done to one table; keys and rows are sorted by key.
 
+    ``columns`` are the values of the inserts column by column, where they are at hand.
     ``updates`` are by the columns that change: key and new values. ``changed`` and ``gone`` are
     the keys of all rows that are different afterwards, for the cache.
     """
@@ -35,6 +36,7 @@ class TablePlan:
     updates: dict[tuple[str, ...], list[tuple[Key, Row]]] = field(default_factory=dict)
     changed: list[Key] = field(default_factory=list)
     gone: list[Key] = field(default_factory=list)
+    columns: Sequence[Sequence[Any]] = ()
 
 
 @dataclass(slots=True)

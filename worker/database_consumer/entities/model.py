@@ -352,11 +352,15 @@ class QuickRows:
         return columns
 
 
+_NULL = type(None)
+
+
 def _converted(values: Sequence[Any], convert: Convert, *, nullable: bool) -> Sequence[Any]:
-    nulls = values.count(None)
-    if nulls == len(values) and nullable:
+    if nullable and values[0] is None and values.count(None) == len(values):
         return values
-    if not nulls and DEFAULT not in values:
+    kinds = set(map(type, values))
+    nulls = _NULL in kinds
+    if not nulls and type(DEFAULT) not in kinds:
         return convert_all(convert, values)
     if nulls and not nullable:
         raise ValueInvalid("not-null", "must not be null")

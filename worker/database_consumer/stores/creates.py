@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import partial
 from hashlib import blake2b
-from itertools import repeat
-from operator import attrgetter
+from itertools import islice, repeat
+from operator import attrgetter, lt
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -112,11 +112,13 @@ class CreateSet:
 
     def claims(self) -> list[Claim] | None:
         """For the inbox, sorted; None when an id is there twice."""
-        if len(set(self.names)) != len(self.names):
-            return None
+        names = self.names
         offsets = map(attrgetter("offset"), self.records)
-        claims = list(zip(self.names, offsets, self.prints, strict=True))
-        claims.sort()
+        claims = list(zip(names, offsets, self.prints, strict=True))
+        if not _ascending(names):
+            if len(set(names)) != len(names):
+                return None
+            claims.sort()
         return claims
 
     def plan(self) -> TablePlan | None:
@@ -124,13 +126,15 @@ class CreateSet:
         table = self.table
         if table.unique or not table.exact_text:
             return None
-        keys = list(zip(*[self.columns[one] for one in table.key_places], strict=True))
+        keyed = [self.columns[one] for one in table.key_places]
+        keys = list(zip(*keyed, strict=True))
+        if _ascending(keyed[0]):
+            return TablePlan(table, inserts=self.rows, columns=self.columns, changed=keys)
         rows = dict(zip(keys, self.rows, strict=True))
         if len(rows) != len(keys):
             return None
         ordered = keys_in_order(keys)
-        inserts = self.rows if ordered == keys else [rows[one] for one in ordered]
-        return TablePlan(table, inserts=inserts, changed=ordered)
+        return TablePlan(table, inserts=[rows[one] for one in ordered], changed=ordered)
 
 
 Prepared = list[Item] | CreateSet
@@ -198,6 +202,14 @@ class CreateReader:
             decoder = msgspec.json.Decoder(envelope, float_hook=Decimal)
             self._decoders[type_, table.entity] = decoder
         return decoder
+
+
+def _ascending(values: Sequence[Any]) -> bool:
+    """Whether each is above the one before it: sorted, and none there twice."""
+    try:
+        return all(map(lt, values, islice(values, 1, None)))
+    except TypeError:  # integers and texts in one column
+        return False
 
 
 def _digests(contents: Iterable[bytes]) -> list[bytes]:

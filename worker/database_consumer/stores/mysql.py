@@ -20,7 +20,6 @@ from database_consumer.entities.model import (
     EntityTable,
     Key,
     Row,
-    WholeRow,
 )
 from database_consumer.failures import (
     FailureKind,
@@ -216,7 +215,7 @@ class MysqlLedger(SqlLedger):
                 self._delete(plan.table, plan.deletes)
         for plan in tables:
             if plan.inserts:
-                self._insert(plan.table, plan.inserts, version)
+                self._insert(plan, version)
         for plan in tables:
             for columns, changes in plan.updates.items():
                 self._update(plan.table, columns, changes, version)
@@ -240,8 +239,9 @@ class MysqlLedger(SqlLedger):
             ]
             self._joined(start, " OR ", "", some)
 
-    def _insert(self, table: EntityTable, rows: list[WholeRow], version: int) -> None:
-        for names, values in by_columns(table, rows):
+    def _insert(self, plan: TablePlan, version: int) -> None:
+        table = plan.table
+        for names, values in by_columns(plan):
             columns = [self._plain(one) for one in names]
             shape = "(" + ",".join(["%s"] * len(columns))
             if table.versioned:

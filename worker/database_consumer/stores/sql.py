@@ -47,30 +47,34 @@ _keys_encoder = _KeysEncoder()
 
 
 def by_columns(
-    table: EntityTable, rows: Sequence[WholeRow]
+    plan: TablePlan,
 ) -> Iterable[tuple[tuple[str, ...], list[Sequence[Any]]]]:
-    """Names and values of the columns that hold anything, column by column.
+    """Names and values of the columns of the inserts that hold anything, column by column.
 
     A column that is null in every row is left out, as is one that the database fills in.
     """
+    table = plan.table
     if not table.has_defaults:
-        return [_held(table.names, rows)]
+        return [_held(table.names, plan.columns or list(zip(*plan.inserts, strict=True)))]
     groups: dict[tuple[int, ...], list[WholeRow]] = {}
-    for row in rows:
+    for row in plan.inserts:
         given = tuple([place for place, one in enumerate(row) if one is not DEFAULT])
         groups.setdefault(given, []).append(tuple([row[place] for place in given]))
     return [
-        _held(tuple([table.names[place] for place in given]), some)
+        _held(tuple([table.names[place] for place in given]), list(zip(*some, strict=True)))
         for given, some in groups.items()
     ]
 
 
 def _held(
-    names: tuple[str, ...], rows: Sequence[WholeRow]
+    names: tuple[str, ...], columns: Sequence[Sequence[Any]]
 ) -> tuple[tuple[str, ...], list[Sequence[Any]]]:
-    columns = list(zip(*rows, strict=True))
-    count = len(rows)
-    kept = [place for place, one in enumerate(columns) if one.count(None) != count]
+    kept = [
+        place
+        for place, one in enumerate(columns)
+        # the first look is enough for most columns
+        if one[0] is not None or one.count(None) != len(one)
+    ]
     return tuple([names[place] for place in kept]), [columns[place] for place in kept]
 
 

@@ -18,7 +18,6 @@ from database_consumer.entities.model import (
     EntityTable,
     Key,
     Row,
-    WholeRow,
 )
 from database_consumer.failures import (
     FailureKind,
@@ -35,7 +34,7 @@ from database_consumer.stores.transaction import Claim, Stream
 BUSY_SECONDS = 10.0
 """How long another process's transaction is waited for."""
 
-ROWS_AT_ONCE = 250
+ROWS_AT_ONCE = 500
 """Rows of one INSERT; its text is the same each time, so that it is parsed once."""
 
 OLD_VARIABLES = 999
@@ -183,7 +182,7 @@ class SqliteLedger(SqlLedger):
                 self._delete(plan.table, plan.deletes)
         for plan in tables:
             if plan.inserts:
-                self._insert(plan.table, plan.inserts, version)
+                self._insert(plan, version)
         for plan in tables:
             for columns, changes in plan.updates.items():
                 self._update(plan.table, columns, changes, version)
@@ -197,8 +196,9 @@ class SqliteLedger(SqlLedger):
     def _where(self, table: EntityTable) -> str:
         return " AND ".join(f"{self._quote(one)} = ?" for one in table.key)
 
-    def _insert(self, table: EntityTable, rows: list[WholeRow], version: int) -> None:
-        for names, values in by_columns(table, rows):
+    def _insert(self, plan: TablePlan, version: int) -> None:
+        table = plan.table
+        for names, values in by_columns(plan):
             columns = [self._quote(one) for one in names]
             marks = ["?"] * len(columns)
             common: tuple[Any, ...] = ()
