@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from database_consumer.entities.model import DEFAULT, EntityTable, Key, Row, WholeRow
 from database_consumer.handlers import Change, ChangeKind
@@ -74,9 +74,19 @@ class _State:
         self.values = {}
 
 
-def unread_keys(
-    operations: Sequence[tuple[Change, ...]], *, optimistic: bool
-) -> dict[str, tuple[EntityTable, list[Key]]]:
+class Unread(NamedTuple):
+    """Keys of a table whose presence must be known.
+
+    Those of ``changed`` are changed or deleted first, so their rows are likely there; those of
+    ``created`` are created first, so theirs are likely not.
+    """
+
+    table: EntityTable
+    changed: list[Key]
+    created: list[Key]
+
+
+def unread_keys(operations: Sequence[tuple[Change, ...]], *, optimistic: bool) -> dict[str, Unread]:
     """The keys whose presence must be known before the operations are played, by entity.
 
     With ``optimistic`` those that are created first are taken to be absent: the database refuses
@@ -92,14 +102,14 @@ def unread_keys(
                 first[name] = change
             elif change[0] is _DELETE:
                 deleted.add(name)
-    wanted: dict[str, tuple[EntityTable, list[Key]]] = {}
-    for name, change in first.items():
-        if optimistic and change[0] is _CREATE and name not in deleted:
+    wanted: dict[str, Unread] = {}
+    for name, (kind, table, key, _, _) in first.items():
+        if optimistic and kind is _CREATE and name not in deleted:
             continue
-        entry = wanted.get(name[0])
-        if entry is None:
-            entry = wanted[name[0]] = (change[1], [])
-        entry[1].append(name[1])
+        unread = wanted.get(name[0])
+        if unread is None:
+            unread = wanted[name[0]] = Unread(table, [], [])
+        (unread.changed if kind is _UPDATE or kind is _DELETE else unread.created).append(key)
     return wanted
 
 
@@ -138,7 +148,7 @@ def fold(
             elif not _matched(states, changes):
                 missing.append(place)
             continue
-        kind, table, key, row, _ = change = changes[0]
+        kind, table, key, row, values = change = changes[0]
         name = (table.entity, key)
         state = states.get(name)
         if state is None:
@@ -148,6 +158,8 @@ def fold(
                 duplicates.append(place)
             else:
                 state.create(row)
+        elif kind is _UPDATE and state.now:
+            state.values = {**state.values, **values} if state.values else values
         elif not _play(state, change):
             missing.append(place)
     return Folded(_difference(states, order), duplicates, missing)

@@ -94,6 +94,12 @@ def _single(one: Callable[[EntityTable, Any], Change]) -> Handler:
 
 _CREATE = _single(create)
 
+_STANDARD = {
+    OperationType.CREATE.value: (ChangeKind.CREATE, _CREATE),
+    OperationType.UPDATE.value: (ChangeKind.UPDATE, _single(update)),
+    OperationType.DELETE.value: (ChangeKind.DELETE, _single(delete)),
+}
+
 
 class Handlers:
     """The handlers by operation type."""
@@ -108,9 +114,7 @@ class Handlers:
         """Those of the five types."""
         return cls(
             (
-                (OperationType.CREATE.value, _CREATE),
-                (OperationType.UPDATE.value, _single(update)),
-                (OperationType.DELETE.value, _single(delete)),
+                *((name, handler) for name, (_, handler) in _STANDARD.items()),
                 (OperationType.BULK_CREATE.value, _each(create)),
                 (OperationType.BULK_UPDATE.value, _each(update)),
             )
@@ -122,9 +126,10 @@ class Handlers:
             raise ValueError(f"operation type {name} has a handler")
         self._handlers[name] = handler
 
-    def creates(self, name: str) -> bool:
-        """Whether a type creates one row in the standard way, which has a shortcut."""
-        return self._handlers.get(name) is _CREATE
+    def standard_kind(self, name: str) -> ChangeKind | None:
+        """What a type does to one row, if it does that in the standard way: there is a shortcut."""
+        kind, handler = _STANDARD.get(name, (None, None))
+        return kind if handler is not None and self._handlers.get(name) is handler else None
 
     def changes(self, name: str, table: EntityTable, data: Any) -> tuple[Change, ...]:
         """What an operation does. Raises :class:`OperationInvalid`."""

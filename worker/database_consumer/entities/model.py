@@ -346,7 +346,7 @@ class QuickRows:
         columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
         try:
             for place, convert, nullable in self._converts:
-                columns[place] = _converted(columns[place], convert, nullable=nullable)
+                columns[place] = converted(columns[place], convert, nullable=nullable)
         except (ValueError, ArithmeticError, RecursionError, ValueInvalid):
             return None
         return columns
@@ -355,7 +355,8 @@ class QuickRows:
 _NULL = type(None)
 
 
-def _converted(values: Sequence[Any], convert: Convert, *, nullable: bool) -> Sequence[Any]:
+def converted(values: Sequence[Any], convert: Convert, *, nullable: bool) -> Sequence[Any]:
+    """One column's values as they are stored; raises :class:`ValueInvalid`."""
     if nullable and values[0] is None and values.count(None) == len(values):
         return values
     kinds = set(map(type, values))

@@ -34,10 +34,12 @@ UNUSUAL = (ValueError, TypeError, ArithmeticError, RecursionError)
 UsualId = Annotated[str, msgspec.Meta(min_length=1, max_length=USUAL_ID)]
 
 _CREATE = ChangeKind.CREATE
-_new_change = partial(tuple.__new__, Change)
+new_change = partial(tuple.__new__, Change)
 """`Change._make` without its check of the length."""
 
-_encode = msgspec.json.Encoder(order="deterministic", decimal_format="number").encode
+encode_content = msgspec.json.Encoder(order="deterministic", decimal_format="number").encode
+"""Of what a fingerprint is made."""
+
 _new_hash = blake2b(digest_size=16).copy
 
 
@@ -84,7 +86,7 @@ class CreateSet:
             _all_trimmed(table, columns, self.rows),
             strict=True,
         )
-        self.prints = _digests(map(_encode, contents))
+        self.prints = digests(map(encode_content, contents))
         self._items: list[Item] | None = None
 
     def __len__(self) -> int:
@@ -96,7 +98,7 @@ class CreateSet:
             every = len(self.rows)
             keys = zip(*[self.columns[one] for one in self.table.key_places], strict=True)
             changes = map(
-                _new_change,
+                new_change,
                 zip(
                     repeat(_CREATE, every),
                     repeat(self.table, every),
@@ -168,7 +170,7 @@ class CreateReader:
             table = self._tables.get(first.entity)
             if (
                 table is None
-                or not self._handlers.creates(first.type)
+                or self._handlers.standard_kind(first.type) is not _CREATE
                 or not first.type == middle.type == last.type
                 or not first.entity == middle.entity == last.entity
             ):
@@ -212,7 +214,7 @@ def _ascending(values: Sequence[Any]) -> bool:
         return False
 
 
-def _digests(contents: Iterable[bytes]) -> list[bytes]:
+def digests(contents: Iterable[bytes]) -> list[bytes]:
     """16 bytes for each, as of :func:`database_consumer.operations.fingerprint`.
 
     A copy of an empty hash takes two thirds of the time that a new one does.

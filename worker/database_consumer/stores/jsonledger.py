@@ -131,8 +131,9 @@ class JsonLedger:
 
     # -- rows
 
-    def present(self, table: EntityTable, keys: Sequence[Key]) -> dict[Key, int]:
+    def present(self, table: EntityTable, keys: Sequence[Key], *, likely: bool) -> dict[Key, int]:
         """Versions of those that are there."""
+        del likely
         found = {key: self.table_rows.version(table, key) for key in keys}
         return {key: version for key, version in found.items() if version is not None}
 

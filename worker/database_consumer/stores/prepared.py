@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
-import msgspec
-
-from database_consumer.entities.model import Catalogue, EntityTable
+from database_consumer.entities.model import Catalogue
 from database_consumer.handlers import Change, ChangeKind, Handlers
 from database_consumer.operations import (
     Envelope,
@@ -24,10 +21,10 @@ from database_consumer.stores.creates import (
     USUAL_ID,
     BriefEnvelope,
     CreateReader,
-    CreateSet,
     Prepared,
     brief,
 )
+from database_consumer.stores.groups import Group, group_of
 from database_consumer.stores.item import NO_FINGERPRINT, Item, trimmed
 
 _CREATE = ChangeKind.CREATE
@@ -52,7 +49,7 @@ def prepare(record: Record, catalogue: Catalogue, handlers: Handlers) -> Item:
 
 def _changes(envelope: Envelope, catalogue: Catalogue, handlers: Handlers) -> tuple[Change, ...]:
     table = catalogue.get(envelope.entity)
-    if handlers.creates(envelope.type):
+    if handlers.standard_kind(envelope.type) is _CREATE:
         row = table.quick.read(envelope.data)
         if row is not None:
             return (Change(_CREATE, table, table.key_in_row(row), row),)
@@ -83,39 +80,6 @@ def _sent(envelope: Envelope) -> bytes:
         return blake2b(raw, digest_size=16).digest()
 
 
-_parse = msgspec.json.Decoder(float_hook=Decimal).decode
-
-
-class _Creates:
-    """The usual CREATEs of one entity in a batch, on their way to be read together."""
-
-    __slots__ = ("data", "names", "places", "table", "type")
-
-    def __init__(self, type_: str, table: EntityTable) -> None:
-        self.type = type_
-        self.table = table
-        self.places: list[int] = []
-        self.names: list[str] = []
-        self.data: list[msgspec.Raw] = []
-
-    def items(self, taken: Sequence[Record]) -> tuple[list[int], list[Item]] | None:
-        """Those that could be read, with their places; None: read each by itself."""
-        read = self.table.quick.read_columns(self.data)
-        if read is None:
-            return None
-        others, columns = read
-        places, names = self.places, self.names
-        if others:
-            skipped = set(others)
-            kept = [one for one in range(len(places)) if one not in skipped]
-            places = [places[one] for one in kept]
-            names = [names[one] for one in kept]
-        if not places:
-            return [], []
-        records = [taken[one] for one in places]
-        return places, CreateSet(self.type, self.table, records, names, columns).items()
-
-
 def _envelopes(records: Sequence[Record]) -> list[BriefEnvelope | None]:
     """None for a record whose envelope is not the usual one."""
     values: list[Any] = [one.value for one in records]
@@ -133,40 +97,30 @@ def _brief_or_none(value: Any) -> BriefEnvelope | None:
 
 
 def prepare_all(records: Iterable[Record], catalogue: Catalogue, handlers: Handlers) -> list[Item]:
-    """All of a batch; what is usual is done here, without a detour.
+    """All of a batch; what is usual is read together with its like.
 
     Whatever is not usual goes through :func:`prepare`, which gives the same.
     """
-    tables = {one.entity: one for one in catalogue}
-    creates = frozenset(one for one in handlers if handlers.creates(one))
     taken = list(records)
-    items: list[Item | None] = [None] * len(taken)
-    sets: dict[tuple[str, str], _Creates] = {}
+    tables = {one.entity: one for one in catalogue}
+    groups: dict[tuple[str, str], Group | None] = {}
     for place, envelope in enumerate(_envelopes(taken)):
         if envelope is None:
             continue
+        kind, entity = envelope.type, envelope.entity
         name = envelope.metadata.operation_id
-        entity = envelope.entity
-        table = tables.get(entity)
-        if table is None or not 0 < len(name) <= USUAL_ID or name[0] == "\0":
-            continue
-        kind = envelope.type
-        if kind in creates:
-            some = sets.get((kind, entity))
-            if some is None:
-                some = sets[kind, entity] = _Creates(kind, table)
-            some.places.append(place)
-            some.names.append(name)
-            some.data.append(envelope.data)
-            continue
         try:
-            changes = handlers.changes(kind, table, _parse(envelope.data))
-            items[place] = Item(taken[place], name, _done(envelope, changes), changes)
-        except (*UNUSUAL, KeyError, OperationInvalid):
-            continue
-    for some in sets.values():
-        if (found := some.items(taken)) is not None:
-            for place, item in zip(*found, strict=True):
+            group = groups[kind, entity]
+        except KeyError:
+            group = groups[kind, entity] = group_of(kind, tables.get(entity), handlers)
+        if group is not None and 0 < len(name) <= USUAL_ID and name[0] != "\0":
+            group.places.append(place)
+            group.names.append(name)
+            group.data.append(envelope.data)
+    items: list[Item | None] = [None] * len(taken)
+    for group in groups.values():
+        if group is not None:
+            for place, item in group.items(taken):
                 items[place] = item
     return [
         prepare(record, catalogue, handlers) if item is None else item

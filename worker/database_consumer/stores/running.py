@@ -11,6 +11,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
 from database_consumer.batching import Folded, TablePlan, fold, fold_creates, segments, unread_keys
 from database_consumer.entities.model import Catalogue, Key
@@ -187,11 +188,12 @@ class Run:
         version = self._version
         wanted = unread_keys(operations, optimistic=optimistic)
         for entity in sorted(wanted):
-            table, keys = wanted[entity]
-            found = self._ledger.present(table, keys)
-            for key, row_version in found.items():
-                there.add((entity, key))
-                version = max(version, row_version + 1)
+            table, changed, created = wanted[entity]
+            found = self._ledger.present(table, changed, likely=True) if changed else {}
+            if created:
+                found |= self._ledger.present(table, created, likely=False)
+            there.update(zip(repeat(entity), found, strict=False))
+            version = max(version, max(found.values(), default=0) + 1)
         folded = fold(operations, there, self._order)
         if optimistic and folded.duplicates:
             return None

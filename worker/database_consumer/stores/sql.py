@@ -196,8 +196,9 @@ class SqlLedger(SqlWaiting):
 
     # -- rows
 
-    def present(self, table: EntityTable, keys: Sequence[Key]) -> dict[Key, int]:
+    def present(self, table: EntityTable, keys: Sequence[Key], *, likely: bool) -> dict[Key, int]:
         """Lock rows in the order of their keys; their versions."""
+        del likely
         names = ", ".join(self._quote(one) for one in table.key)
         version = self._quote("row_version") if table.versioned else "0"
         start = f"SELECT {names}, {version} FROM {self._quote(table.name)} WHERE "

@@ -104,8 +104,11 @@ class Ledger(Protocol):
     def parked_keys(self, group_id: int, keys: Sequence[bytes]) -> set[bytes]:
         """Which of these keys a parked operation holds."""
 
-    def present(self, table: EntityTable, keys: Sequence[Key]) -> dict[Key, int]:
-        """Lock these rows; the versions of those that are there (0 in a table without versions)."""
+    def present(self, table: EntityTable, keys: Sequence[Key], *, likely: bool) -> dict[Key, int]:
+        """Lock these rows; those that are there, each with a version not below its own.
+
+        In a table without versions that is 0. ``likely`` says whether all are thought to be there.
+        """
 
     def execute(self, tables: Sequence[TablePlan], version: int) -> None:
         """Carry a plan out: deletes with children first, inserts with parents first, updates."""

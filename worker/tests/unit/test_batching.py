@@ -132,8 +132,8 @@ def test_only_what_must_be_known_is_read(things: EntityTable) -> None:
         op(things, "CREATE", {"id": 3}),
         op(things, "DELETE", {"id": 3}),
     ]
-    assert unread_keys(operations, optimistic=True)["Thing"][1] == [(2,), (3,)]
-    assert unread_keys(operations, optimistic=False)["Thing"][1] == [(1,), (2,), (3,)]
+    assert unread_keys(operations, optimistic=True)["Thing"][1:] == ([(2,)], [(3,)])
+    assert unread_keys(operations, optimistic=False)["Thing"][1:] == ([(2,)], [(1,), (3,)])
 
 
 def test_keys_that_a_collation_may_take_for_one_are_cut_apart() -> None:
