@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.alike import *  # noqa: F403
 from contract.stage import Make, Setup
 from contract.suite import *  # noqa: F403
 from database_consumer.stores.base import Store

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
+from contract.alike import *  # noqa: F403
 from contract.stage import Make, Setup
 from contract.suite import *  # noqa: F403
 from servers.mariadb import MariaDb, running

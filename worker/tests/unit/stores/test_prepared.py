@@ -10,13 +10,15 @@ from contract.hostile import messages
 from contract.stage import operation, user
 from hypothesis import given, settings, strategies
 
+from database_consumer.batching import TablePlan
 from database_consumer.entities.describing import catalogue
 from database_consumer.entities.model import Catalogue
 from database_consumer.entities.shipped import TABLES
 from database_consumer.handlers import Handlers
 from database_consumer.stores.base import Record
+from database_consumer.stores.creates import CreateSet, items_of
 from database_consumer.stores.item import Item
-from database_consumer.stores.prepared import prepare, prepare_all
+from database_consumer.stores.prepared import Preparing, prepare, prepare_all
 
 HANDLERS = Handlers.standard()
 CATALOGUES = {one: catalogue(TABLES, one) for one in ("sqlite", "mysql", "json")}
@@ -65,6 +67,12 @@ USUAL = [
     operation("CREATE", user(3, attributes={"a": 1}), op="usual-4"),
     operation("UPDATE", {"id": 1, "name": "other"}, op="usual-5"),
     operation("CREATE", {"id": 9, "name": "b"}, entity="Business", op="usual-6"),
+    operation("UPDATE", {"id": "2", "name": "x", "role": None}, op="usual-7"),
+    operation("UPDATE", {"name": "y", "id": 2, "birthDate": "2001-02-03"}, op="usual-8"),
+    operation("UPDATE", {"id": 3, "attributes": {"b": 1.50}}, op="usual-9"),
+    operation("DELETE", {"id": 4}, op="usual-10"),
+    operation("DELETE", {"name": "passed over", "id": "5"}, op="usual-11"),
+    operation("BULK_UPDATE", [{"id": 1, "name": "n"}, {"id": 2, "role": "r"}], op="usual-12"),
 ]
 ALONE = [
     operation("CREATE", user(1 << 70), op="alone-1"),
@@ -74,6 +82,22 @@ ALONE = [
     operation("CREATE", user(None), op="alone-5"),
     operation("CREATE", user(7, birthDate="soon"), op="alone-6"),
     operation("CREATE", user(8, active=1), op="alone-7"),
+    operation("UPDATE", {"id": 1}, op="alone-8"),
+    operation("UPDATE", {"name": "no key"}, op="alone-9"),
+    operation("UPDATE", {"id": 1, "birthDate": "2001-02-03", "birth_date": None}, op="alone-10"),
+    operation("UPDATE", {"id": 1, "name": None}, op="alone-11"),
+    operation("UPDATE", {"id": 1, "unknown": 1}, op="alone-12"),
+    operation("UPDATE", {"id": 1, "birthDate": "soon"}, op="alone-13"),
+    operation("UPDATE", [1], op="alone-14"),
+    operation("DELETE", {"name": "no key"}, op="alone-15"),
+    operation("DELETE", {"id": None}, op="alone-16"),
+    operation("DELETE", {"id": 1, "unknown": 1}, op="alone-17"),
+    operation("DELETE", {"id": 1}),
+    operation("UPSERT", {"id": 1}, op="alone-18"),
+    operation("CREATE", user(1), op="x" * 51),
+    operation("CREATE", user(1), op="nul\0"),
+    b'{"type":"CREATE","entity":"User","data":{"id":1},"data":{"id":2,"name":"a","email":"b"},'
+    b'"metadata":{"operationId":"alone-19"}}',
 ]
 
 
@@ -90,6 +114,66 @@ def test_a_batch_read_together_is_what_each_gives_alone(values: list[bytes], dia
     alone = [prepare(record, LONG[dialect], HANDLERS) for record in records]
     assert list(map(essence, together)) == list(map(essence, alone))
     assert [one.record for one in together] == records
+
+
+CREATES = [one for one in USUAL + ALONE if b'"CREATE"' in one and b'"User"' in one]
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(
+    strategies.lists(strategies.sampled_from(CREATES), max_size=9),
+    strategies.sampled_from(sorted(CATALOGUES)),
+)
+def test_a_batch_of_creates_alone_is_what_each_gives_alone(
+    values: list[bytes], dialect: str
+) -> None:
+    records = [Record("t", 0, place, None, value) for place, value in enumerate(values)]
+    together = items_of(Preparing(CATALOGUES[dialect], HANDLERS)(records))
+    alone = [prepare(record, LONG[dialect], HANDLERS) for record in records]
+    assert list(map(essence, together)) == list(map(essence, alone))
+    assert [one.record for one in together] == records
+
+
+def test_usual_creates_alone_are_a_set_and_others_are_not() -> None:
+    preparing = Preparing(CATALOGUES["sqlite"], HANDLERS)
+
+    def is_set(*values: bytes) -> bool:
+        return isinstance(
+            preparing([Record("t", 0, n, None, one) for n, one in enumerate(values)]), CreateSet
+        )
+
+    assert is_set(USUAL[0], USUAL[1])
+    assert is_set(USUAL[5])
+    assert not is_set(USUAL[0], USUAL[4])
+    assert not is_set(USUAL[0], USUAL[5], USUAL[0])
+    assert not is_set(USUAL[0], ALONE[0], USUAL[0])
+    assert not is_set()
+
+
+def test_a_set_of_creates_is_planned_only_where_their_order_does_not_matter() -> None:
+    preparing = Preparing(CATALOGUES["sqlite"], HANDLERS)
+
+    def planned(*keys: object) -> TablePlan | None:
+        made = preparing(
+            [
+                Record("t", 0, n, None, operation("CREATE", user(key), op=f"{n}"))
+                for n, key in enumerate(keys)
+            ]
+        )
+        assert isinstance(made, CreateSet)
+        return made.plan()
+
+    plan = planned(3, 1, 2)
+    assert plan is not None
+    assert plan.changed == [(1,), (2,), (3,)] == [row[:1] for row in plan.inserts]
+    assert not plan.columns
+    plan = planned(1, 2, 3)
+    assert plan is not None
+    assert [tuple(one) for one in plan.columns] == list(zip(*plan.inserts, strict=True))
+    assert planned(1, 2, 1) is None
+    mixed = planned("b", 1, "a")
+    assert mixed is not None
+    assert mixed.changed == [(1,), ("a",), ("b",)]
 
 
 def test_usual_creates_are_read_column_by_column() -> None:
