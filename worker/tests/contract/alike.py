@@ -116,6 +116,25 @@ def test_updates_of_different_columns_touch_only_theirs(store: Store, feed: Feed
     ]  # fmt: skip
 
 
+def test_updates_of_columns_that_may_be_null_leave_the_others(store: Store, feed: Feed) -> None:
+    feed.apply(
+        *(
+            operation("CREATE", user(n, phone=f"p{n}", role=f"r{n}", active=True), op=f"c{n}")
+            for n in range(5)
+        )
+    )
+    feed.apply(
+        operation("UPDATE", {"id": 0, "phone": "it's \\ new"}),
+        operation("UPDATE", {"id": 1, "role": None}),
+        operation("UPDATE", {"id": 2, "active": False}),
+        operation("UPDATE", {"id": 3, "active": None, "phone": "☃"}),
+    )
+    found = [rows(store)[str(n)] for n in range(5)]
+    assert [one["phone"] for one in found] == ["it's \\ new", "p1", "p2", "☃", "p4"]
+    assert [one["role"] for one in found] == ["r0", None, "r2", "r3", "r4"]
+    assert [one["active"] for one in found] == [True, True, False, None, True]
+
+
 def test_an_update_that_one_column_cannot_hold_is_the_only_one_refused(
     store: Store, feed: Feed
 ) -> None:

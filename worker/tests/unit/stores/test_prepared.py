@@ -96,8 +96,7 @@ ALONE = [
     operation("UPSERT", {"id": 1}, op="alone-18"),
     operation("CREATE", user(1), op="x" * 51),
     operation("CREATE", user(1), op="nul\0"),
-    b'{"type":"CREATE","entity":"User","data":{"id":1},"data":{"id":2,"name":"a","email":"b"},'
-    b'"metadata":{"operationId":"alone-19"}}',
+    operation("CREATE", user(2), op="alone-19").replace(b'"data"', b'"data": {"id": 1}, "data"'),
 ]
 
 

@@ -30,5 +30,5 @@ def test_without_anything_shared_marks_stay_as_they_are() -> None:
         ("", False),
     ],
 )
-def test_servers_that_take_values_as_a_query(version: str, does: bool) -> None:
+def test_servers_that_take_values_as_a_query(version: str, *, does: bool) -> None:
     assert lists_values(version) is does
