@@ -310,6 +310,8 @@ class _Work:
             if unfit and not cell.version:
                 raise UnfitVersionError(unfit, why) from error
             error.why = "; ".join(filter(None, (error.why, f"and of the index: {why}")))
+            if cell.recipe.alternative and not error.next_step:
+                error.next_step = f"{cell.recipe.alternative} can stand in for it there"
             raise
 
     def _build(self, request: WheelRequest, backend: Backend) -> AcquiredWheel:
