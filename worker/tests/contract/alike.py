@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from contract.stage import Feed, Make, Setup, operation, reasons, rows, user
+from database_consumer.stores.applying import CAREFUL_BATCHES
 from database_consumer.stores.base import Store, StorePolicy
 
 COLUMNS = ("name", "email", "phone", "role", "active", "birthDate", "attributes")
@@ -75,10 +76,12 @@ def test_creates_alone_queue_behind_a_parked_one(make: Make) -> None:
     store = make(Setup(policy=StorePolicy(park_missing_rows=True)))
     feed = Feed(store)
     assert feed.apply(operation("UPDATE", {"id": 1, "role": "early"}, op="early")).parked == 1
+    for n in range(CAREFUL_BATCHES):
+        feed.apply(operation("CREATE", user(100), op=f"calm-{n}"))
     creates = [operation("CREATE", user(n, role="late"), op=f"u{n}") for n in range(3)]
     result = feed.apply(*creates)
     assert (result.won, result.parked) == (3, 1)
-    assert set(rows(store)) == {"0", "2"}
+    assert set(rows(store)) == {"0", "2", "100"}
     assert store.counts().parked == 2
 
 
