@@ -2,6 +2,7 @@
 
 The grammar is ``OS/ARCH[/musl | /glibcX.Y | /muslX.Y | /macosX[.Y]][/cpXY[t][d]]`` or a name. Pure:
 the host is described by :mod:`buildtools.host` and comes in as a value like any other target.
+Long because the words, the tags and the markers of one target must agree.
 """
 
 from __future__ import annotations

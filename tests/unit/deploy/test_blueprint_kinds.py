@@ -37,7 +37,7 @@ BROKEN: tuple[tuple[str, str, Rule, int, int], ...] = (
     ("a filter with a text", WORKER+"    buildFilter:\n      paths: src/**\n", Rule.WRONG_TYPE,9,14),
     ("a key in small letters", WORKER+"    dockercommand: x\n", Rule.UNKNOWN_KEY,8,5),
     ("no instances", WORKER+"    numInstances: 0\n", Rule.WRONG_VALUE,8,19),
-    ("an image as a text", WORKER.replace("python","image")+"    image: docker.io/a:1\n", Rule.WRONG_TYPE,8,12),
+    ("an image as a text", WORKER.replace("python","image")+"    image: example.org/a:1\n", Rule.WRONG_TYPE,8,12),
     ("a name of nothing", WORKER.replace("consumer",'""'), Rule.WRONG_VALUE,3,11),
     ("truth for a variable", WORKER+"    envVars:\n      - key: A\n        value: true\n", Rule.WRONG_TYPE,10,16),
     ("credentials in short", WORKER+"    registryCredential: mine\n", Rule.WRONG_TYPE,8,25),
@@ -53,7 +53,7 @@ ODD: tuple[tuple[str, str], ...] = (
     ("store off, v6", "services:\n- type: keyvalue\n  name: c\n  persistenceMode: off\n  ipAllowList:\n  - source: 2001:db8::/32\n    description: a\n  - {source: 10.0.0.5/8}\n"),
     ("schedule", CRON+"    schedule: 0,30 8-18/2 1-15 JAN-JUN,12 mon-FRI\n"),
     ("schedule2", CRON+"    schedule: 5 4 * * 7\n"),
-    ("compose of environments", "projects:\n- name: p\n  environments:\n  - name: production\n    networking: {isolation: enabled}\n    services:\n    - {name: w, type: pserv, runtime: image, image: {url: 'docker.io/library/mysql:8'}, disk: {name: d, mountPath: /var/lib/mysql, sizeGB: 10}}\nungrouped:\n  databases: [{name: d2, postgresMajorVersion: '16', plan: basic-256mb}]\n"),
+    ("compose of environments", "projects:\n- name: p\n  environments:\n  - name: production\n    networking: {isolation: enabled}\n    services:\n    - {name: w, type: pserv, runtime: image, image: {url: 'mysql:8'}, disk: {name: d, mountPath: /var/lib/mysql, sizeGB: 10}}\nungrouped:\n  databases: [{name: d2, postgresMajorVersion: '16', plan: basic-256mb}]\n"),
     ("tabs inside, trailing", WORKER+'    preDeployCommand: "a\\tb"   \t\n\n\n'),
     ("multi key spaces, unicode", WORKER.replace("consumer","größe-1")+"    envVars: []\n"),
 )  # fmt: skip

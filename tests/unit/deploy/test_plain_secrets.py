@@ -80,7 +80,7 @@ HARMLESS = [
     ("DATABASE_URL", "postgres://user:${DB_PASSWORD}@host/db"),
     ("DATABASE_URL", "sqlite:////var/data/app.db"),
     ("ORIGINS", "http://localhost:3000,https://a.example.com"),
-    ("IMAGE", "ghcr.io/acme/app@sha256:" + HEX),
+    ("IMAGE", "images.example.org/acme/app@sha256:" + HEX),
     ("VITE_FIREBASE_API_KEY", HEX),
     ("NEXT_PUBLIC_API_KEY", HEX),
     ("KEYBOARD", "qwerty"),

@@ -274,7 +274,7 @@ LINES: tuple[tuple[str, str], ...] = (
     ("abi-mismatch", "pyEngine.obj : error LNK2001: unresolved external symbol __PyGen_Send"),
     ("no-matching-distribution", "sharp: Installation error: Prebuilt libvips 8.12.2 binaries are not yet available for linuxmusl-armv7"),
     ("broker-unreachable", "kafka.errors.KafkaTimeoutError: KafkaTimeoutError: Timeout after waiting for 10 secs."),
-    ("hash-mismatch", "WARN  GET https://registry.npmjs.org/a/-/a-1.tgz error (ERR_PNPM_TARBALL_INTEGRITY). Will retry in 10 seconds. 2 retries left."),
+    ("hash-mismatch", "WARN  GET https://npm.example.org/a/-/a-1.tgz error (ERR_PNPM_TARBALL_INTEGRITY). Will retry in 10 seconds. 2 retries left."),
     ("foreign-arch", "usr/include/machine/_types.h:34:2: error: architecture not supported"),
     ("missing-link-library", "_cffi__gb74.obj : error LNK2001: simbolo esterno _lo_export non risolto"),
     ("hash-mismatch", "THE FOLLOWING PACKAGES DIDN'T MATCH THE HASHES SPECIFIED IN THE REQUIREMENTS"),

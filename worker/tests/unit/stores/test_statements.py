@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from database_consumer.stores.mysql import lists_values
+from database_consumer.stores.mysqltext import lists_values
 from database_consumer.stores.sqlite import of_many
 
 
