@@ -274,7 +274,7 @@ def test_fifty_megabytes_take_little_memory(tmp_path: Path) -> None:
             b"ImportError: libmariadb.so.3: cannot open shared object file: No such file\n"
         )
     assert log.stat().st_size > 45 << 20
-    # A child's peak is never below what its parent held when it was started, so a small one starts it.
+    # A child's peak is never below what its parent held at its start, so a small one starts it.
     words = [sys.executable, "-c", _PEAK, sys.executable, "-m", "buildtools", "explain", "--json"]
     done = subprocess.run([*words, str(log)], check=True, capture_output=True, text=True)
     answer, peak = done.stdout.rsplit("\n", 1)
