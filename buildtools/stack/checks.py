@@ -74,10 +74,13 @@ def port_is_free(port: int) -> bool:
         return True
 
 
-def check_port(service: str, port: int) -> None:
-    """Refuse to start a service whose port is taken; :class:`StackError` says how to find who."""
+def check_port(service: str, port: int, holder: str = "") -> None:
+    """Refuse to start a service whose port is taken; :class:`StackError` says how to find who.
+
+    ``holder`` is who is known to listen there; without it the kernel is asked.
+    """
     if not port_is_free(port):
-        who = listener(port)
+        who = holder or listener(port)
         named = "" if who else f" (lsof -i :{port} names it)"
         raise StackError(
             f"port {port} is taken",

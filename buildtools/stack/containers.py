@@ -133,6 +133,16 @@ def log_of(one: Container, endpoint: Endpoint, *, lines: int) -> str:
     return said.decode(errors="replace")
 
 
+def publisher(client: docker.DockerClient, endpoint: Endpoint, port: int) -> str:
+    """The running container of any project that publishes a port of this machine, or nothing."""
+    with asking(endpoint, "the containers cannot be listed"):
+        for one in client.containers.list(ignore_removed=True):
+            published = [place for every in one.ports.values() for place in every or ()]
+            if any(place["HostPort"] == str(port) for place in published):
+                return f"container {one.name}"
+    return ""
+
+
 def kill(found: Iterable[Container], endpoint: Endpoint) -> None:
     """End containers at once, whatever they are about."""
     import docker.errors

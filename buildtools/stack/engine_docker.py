@@ -18,7 +18,7 @@ from buildtools.explain import explain
 from buildtools.findings import Cause
 from buildtools.processes import redact
 from buildtools.stack.broker_id import cluster_conflict, cluster_id
-from buildtools.stack.checks import check_port, health
+from buildtools.stack.checks import check_port, health, port_is_free
 from buildtools.stack.commands import Machine
 from buildtools.stack.compose import Compose, find_compose
 from buildtools.stack.containers import (
@@ -28,6 +28,7 @@ from buildtools.stack.containers import (
     kill,
     log_of,
     mode_of,
+    publisher,
     read_file,
     runs_broker,
     state_of,
@@ -48,6 +49,7 @@ from buildtools.stack.docker_volumes import (
     remove_nameless,
     remove_volumes,
 )
+from buildtools.stack.listeners import PROXY, listener
 from buildtools.stack.memory import remember, remembered_mode
 from buildtools.stack.reset import Plan, Removable, check_confirmed, environment_refusals
 from buildtools.stack.services import Service, services
@@ -111,7 +113,7 @@ class DockerEngine:
         missing = tuple(one for one in wanted if not _runs(found, one))
         self._clear(compose, [one for one in missing if one.name in found])
         for one in missing:
-            check_port(one.name, one.port)
+            self._check_port(one)
         self._check_space()
         remember(self._settings, mode, EngineName.DOCKER)
         self._pull(compose, layout.images, missing, machine)
@@ -282,6 +284,22 @@ class DockerEngine:
                 why=why,
                 next_step="give this one another STACK_PROJECT in .stack/.env",
             )
+
+    def _check_port(self, service: Service) -> None:
+        """Name who holds a port: a container, the engine for one that is gone, or a program."""
+        if port_is_free(service.port):
+            return
+        holder = publisher(self._docker(), self.endpoint, service.port)
+        who = listener(service.port)
+        if not holder and who.startswith(PROXY):
+            raise StackError(
+                f"port {service.port} is taken",
+                where=f"{service.name} on 127.0.0.1",
+                why=f"Docker's engine holds it for a container that is gone, by its {who}: it does "
+                "so when it crashed amid that container's start",
+                next_step="restart the engine (systemctl restart docker), then buildtools stack up",
+            )
+        check_port(service.name, service.port, holder)
 
     def _check_space(self) -> None:
         """Of an engine whose data folder can be seen from here; others say it themselves."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+PROXY = "docker-proxy"
+"""What Docker's engine listens with at a port that a container publishes."""
 _LISTENS = "0A"
 _STATE, _INODE = 3, 9
 """Columns of ``/proc/net/tcp``, proc(5)."""

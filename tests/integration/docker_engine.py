@@ -84,6 +84,13 @@ class Dockerd:
         # Its containerd ends with it; where nobody collects it, the next start would wait for it.
         (self.root / "exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
 
+    def restart(self) -> None:
+        """End it as its service manager does, and start it again."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(60)
+        assert self.start()
+
     @property
     def host(self) -> str:
         """Where it listens, as ``DOCKER_HOST`` wants it."""
