@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.bench_doctor import seconds
-from benchmarks.ratios import Ratio
+from benchmarks.ratios import Ratio, as_installed
 from buildtools import __version__
 from buildtools.deploy.service import build_command
 
@@ -57,7 +57,7 @@ def second_build(folder: Path, *, runs: int = 3) -> Ratio:
     subprocess.run([sys.executable, "-m", "venv", root / ".venv"], check=True)
     links = " ".join([*os.environ.get("PIP_FIND_LINKS", "").split(), str(wheels)])
     environment = {
-        **{k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"},
+        **as_installed(),
         "PATH": f"{root / '.venv' / 'bin'}:{os.environ['PATH']}",
         "PIP_FIND_LINKS": links,
         "RENDER": "true",
@@ -79,7 +79,7 @@ def second_build(folder: Path, *, runs: int = 3) -> Ratio:
 
 def measure(*, runs: int = 5) -> list[Ratio]:
     """The whole commands as they are started."""
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment = as_installed()
     with tempfile.TemporaryDirectory() as scratch:
         root = make_checkout(Path(scratch) / "shop")
         words = [sys.executable, "-m", "buildtools", "doctor", ".", "--target", "render", "--json"]

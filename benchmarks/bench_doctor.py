@@ -6,7 +6,6 @@ than 250 native modules, and prints a table.
 
 from __future__ import annotations
 
-import os
 import shutil
 import statistics
 import subprocess
@@ -17,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.bench_binaries import by_pyelftools
-from benchmarks.ratios import Ratio, paired
+from benchmarks.ratios import Ratio, as_installed, paired
 
 PACKAGES = (
     "numpy", "scipy", "pandas", "scikit-learn", "scikit-image", "statsmodels",
@@ -103,7 +102,7 @@ def doctor_in_process(root: Path) -> Callable[[], object]:
 
 def command(*words: str | Path) -> Callable[[], object]:
     """``buildtools doctor`` as a user starts it, its own modules compiled as an install does."""
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment = as_installed()
 
     def work() -> object:
         return subprocess.run(

@@ -9,7 +9,7 @@ import venv
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.ratios import Ratio, command, paired
+from benchmarks.ratios import Ratio, as_installed, command, paired
 
 DRIVER = "pysqlite3"
 VERSIONS = ("0.6.0", "0.6.1")
@@ -96,6 +96,8 @@ def _wheelhouse(house: Path, wheels: Path) -> Path:
 
 
 def _run(words: Sequence[str | Path], cwd: Path | None = None) -> None:
-    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        words, cwd=cwd, env=as_installed(), capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise SystemExit(f"{words}\n{done.stdout}\n{done.stderr}")

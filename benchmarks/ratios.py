@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import time
@@ -95,8 +96,22 @@ def paired(
     return statistics.median(mine), statistics.median(peers)
 
 
+def as_installed() -> dict[str, str]:
+    """The environment in which Python keeps the modules that it compiled, as an install does.
+
+    Pip compiles what it installs. Where ``PYTHONDONTWRITEBYTECODE`` is set, a checkout would be
+    compiled anew at each start, and held against a peer that is not.
+    """
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+
 def command(words: Sequence[str | Path], *, cwd: Path | None = None) -> Callable[[], object]:
     """A command as something to time; its output is thrown away and it must succeed."""
     return lambda: subprocess.run(
-        words, cwd=cwd, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        words,
+        cwd=cwd,
+        env=as_installed(),
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
