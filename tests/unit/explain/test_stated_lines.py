@@ -4,7 +4,9 @@ import pytest
 
 from buildtools.explain import explain
 from buildtools.findings import Cause
-from tests.unit.explain.stated_lines import LINES, NEGATIVES, TEXTS
+from tests.unit.explain.ordinary_lines import NEGATIVES
+from tests.unit.explain.stated_lines import LINES
+from tests.unit.explain.stated_texts import TEXTS
 
 DRESSES = {
     "buildkit": "#12 34.56 {}",

@@ -1,0 +1,32 @@
+# ruff: noqa: E501 - the lines stand here as programs print them
+"""Texts of several lines, whose root is another than what one line would say alone."""
+
+TEXTS: tuple[tuple[str, str], ...] = (
+    ("macos-too-old", "Symbol not found: (_mkfifoat)\n  Referenced from: '/a/Python'\n  Expected in: '/usr/lib/libSystem.B.dylib'"),
+    ("macos-too-old", "Library not loaded: @loader_path/libXau.6.dylib\n/a/libXau.6.dylib: cannot load 'libXau.6.dylib' (load command 0x80000034 is unknown)"),
+    ("missing-library", "Error loading shared library libstdc++.so.6: No such file or directory (needed by /a/node)\nError relocating /a/node: _ZNSt7__cxx1112basic_stringIcE6resizeEmc: symbol not found"),
+    ("auth-plugin-missing", 'mysqldump: Got error: 1045: "Plugin caching_sha2_password could not be loaded:\nError loading shared library /a/plugin/caching_sha2_password.so: \nNo such file or directory"'),
+    ("missing-client-headers", "CMake Error at a.cmake:1 (message):\n  Could NOT find MySQL (missing: MYSQL_INCLUDE_DIR)"),
+    ("build-backend-too-old", "ChefBuildError\n\n  Backend 'setuptools.build_meta:__legacy__' is not available.\n  build_meta"),
+    ("no-matching-distribution", "Could not find a version that matches x (from -r requirements.in (line 11))\nNo versions found"),
+    ("missing-link-library", "ld: warning: ignoring file /a/libmysqlclient.dylib, building for macOS-arm64 but attempting to link with file built for macOS-x86_64\nld: library not found for -lzstd"),
+    ("unknown", "Error while creating ephemeral at /controller, node already exists and owner '1'\n[Controller id=2] Broker 1 has been elected as the controller, so stopping the election process. (kafka.controller)"),
+    ("unknown", "W Could not load dynamic library 'libcudart.so.11.0'; dlerror: libcudart.so.11.0: cannot open shared object file: No such file or directory\nValueError: Shapes are incompatible"),
+    ("unknown", "npm WARN notsup SKIPPING OPTIONAL DEPENDENCY: Unsupported platform for fsevents@1.2.4: wanted {'os':'darwin'}\nerror TS2304: Cannot find name 'foo'."),
+    ("unknown", "prebuild-install WARN install No prebuilt binaries found (target=20.0.0)\ngyp info ok\nadded 40 packages in 30s"),
+    ("unknown", "npm ERR! code ERESOLVE\nnpm ERR! Could not resolve dependency:\nnpm ERR! peer react@'^17' from foo@1.0.0"),
+    ("unknown", "$ ldd /a/b.so\nError relocating /a/b.so: PyExc_ValueError: symbol not found\nError relocating /a/b.so: PyErr_Format: symbol not found"),
+    ("corrupt-binary", "a.so: invalid ELF header\n$ head a.so\nversion https://git-lfs.github.com/spec/v1\noid sha256:00"),
+    ("kafka-advertised-listener", "ERROR fetching topic metadata for topics [Set(t)] from broker [ArrayBuffer(id:0,host:a,port:9092)] failed\njava.nio.channels.UnresolvedAddressException"),
+    ("shadowed", "Traceback (most recent call last):\n  File 'D:\\x.py', line 1, in <module>\n    from x import Y\nImportError: cannot import name 'Y' from partially initialized module 'x' (most likely due to a circular import) (D:\\x.py)"),
+    ("shadowed", '  File "/a/redis.py", line 1, in <module>\n    from r import R\nImportError: cannot import name \'R\' from partially initialized module \'r\' (most likely due to a circular import) (/a/site-packages/r/__init__.py)'),
+    ("unknown", '  File "/a/x/x.py", line 1, in <module>\n    from x import Y\nImportError: cannot import name \'Y\' from partially initialized module \'x\' (most likely due to a circular import) (/a/x/__init__.py)'),
+    ("index-unreachable", "pip install x\nurllib.error.URLError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"),
+    ("missing-client-headers", "checking for mysql_query() in -lmysqlclient... no\n*** extconf.rb failed ***"),
+    ("missing-client-headers", "pip seemed to fail to build package:\n    pycairo\nPackage cairo was not found in the pkg-config search path."),
+    ("missing-client-headers", "-- OPENSSL_LIBRARY = OPENSSL_LIBRARY-NOTFOUND\nCMake Error at cmake/ssl.cmake:247 (MESSAGE):\n"),
+    ("foreign-format", "Error: %1 nest pas une application Win32 valide.\n\\\\?\\C:\\a\\node_modules\\sqlite3\\lib\\binding\\node-v57-win32-x64\\node_sqlite3.node\n"),
+    ("hash-mismatch", "102.6         Expected sha256 402f40\n102.6              Got        a61ed6\n"),
+    ("shadowed", '  File "/home/pi/kafka.py", line 1, in <module>\nImportError: cannot import name SimpleProducer\n'),
+    ("kafka-advertised-listener", "Using Kafka servers: 10.8.0.3:9092\nERROR:kafka.conn:DNS lookup failed for kafka:9092 (AddressFamily.AF_UNSPEC)\n"),
+)  # fmt: skip
