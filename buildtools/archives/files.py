@@ -6,10 +6,10 @@ import os
 import posixpath
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from io import FileIO
 from typing import BinaryIO, Protocol, cast
 
 from buildtools.archives.entries import Entry, folders_of
+from buildtools.binaries import SizedFile
 from buildtools.errors import CannotLookError
 
 SKIPPED_FOLDERS = frozenset({"__pycache__", ".git", ".hg", ".svn", ".mypy_cache", ".ruff_cache"})
@@ -123,10 +123,11 @@ class DiskFiles:
     def open(self, path: str) -> BinaryIO:
         """See :class:`Files`; unbuffered, regular files only: a pipe would wait for ever."""
         opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        if not stat.S_ISREG(os.fstat(opened).st_mode):
+        status = os.fstat(opened)
+        if not stat.S_ISREG(status.st_mode):
             os.close(opened)
             raise OSError(f"{path} is not a regular file")
-        return cast("BinaryIO", FileIO(opened, "rb"))
+        return cast("BinaryIO", SizedFile(opened, status.st_size))
 
     def text(self, path: str) -> str:
         """See :class:`Files`."""

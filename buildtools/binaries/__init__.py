@@ -1,5 +1,6 @@
 """Readers for ELF, Mach-O and PE: a stream in, facts out, nothing executed."""
 
+from buildtools.binaries.bytesource import SizedFile
 from buildtools.binaries.facts import (
     Binary,
     BinaryFacts,
@@ -19,6 +20,7 @@ __all__ = [
     "BinaryKind",
     "ModuleKind",
     "ModuleName",
+    "SizedFile",
     "VersionNeed",
     "module_name",
     "read_binary",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
+from io import FileIO
 from typing import BinaryIO
 
 from buildtools.binaries.facts import BinaryInvalid
@@ -14,6 +15,19 @@ HEAD_BYTES = 4096
 
 NAME_BYTES = 4096
 """The longest name that is taken: PATH_MAX of Linux; longer ones belong to damaged files."""
+
+
+class SizedFile(FileIO):
+    """An unbuffered file on disk whose ``size`` in bytes was seen as it was opened.
+
+    Each further question for it is a system call, in an examination of thousands of files.
+    """
+
+    __slots__ = ("size",)
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        super().__init__(descriptor, "rb")
+        self.size = size
 
 
 class ByteSource:
@@ -39,13 +53,14 @@ class ByteSource:
     def of(cls, stream: BinaryIO) -> ByteSource:
         """The bytes of a seekable binary stream, from its start whatever its position."""
         raw = stream.raw if isinstance(stream, io.BufferedReader) else stream
-        if isinstance(raw, io.FileIO) and hasattr(os, "pread"):
+        if isinstance(raw, FileIO) and hasattr(os, "pread"):
             descriptor = raw.fileno()
 
             def pread(length: int, offset: int) -> bytes:
                 return os.pread(descriptor, length, offset)
 
-            return cls(pread, os.fstat(descriptor).st_size)
+            size = raw.size if isinstance(raw, SizedFile) else os.fstat(descriptor).st_size
+            return cls(pread, size)
 
         def seek_and_read(length: int, offset: int) -> bytes:
             stream.seek(offset)

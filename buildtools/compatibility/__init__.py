@@ -7,13 +7,14 @@ from buildtools.compatibility.baselines import (
 )
 from buildtools.compatibility.interface import takes_any_release
 from buildtools.compatibility.judgements import Judgement, Resolved, ResolvedLibrary
-from buildtools.compatibility.libraries import judge_libraries
+from buildtools.compatibility.libraries import LibraryJudge, judge_libraries
 from buildtools.compatibility.modules import judge, module_entries
 from buildtools.compatibility.runtimes import glibc_floor, libc_family
 
 __all__ = [
     "DESKTOP_LIBRARIES",
     "Judgement",
+    "LibraryJudge",
     "Resolved",
     "ResolvedLibrary",
     "baseline_libraries",

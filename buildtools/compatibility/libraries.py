@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from buildtools.binaries import BinaryFacts, BinaryFormat
 from buildtools.compatibility.baselines import may_stand_there
@@ -10,6 +10,8 @@ from buildtools.compatibility.judgements import Judgement, Resolved, ResolvedLib
 from buildtools.compatibility.runtimes import PRIVATE
 from buildtools.findings import Cause, Severity
 from buildtools.targets import LibCFamily, Target
+
+Libraries = tuple[ResolvedLibrary, ...]
 
 _SHOWN = 3
 """How many names of a long list a sentence can bear."""
@@ -22,20 +24,41 @@ _FAMILIES = {
 }
 
 
-def judge_libraries(needs: Resolved, target: Target) -> tuple[Judgement, ...]:
-    """Missing libraries, versions that a library does not define, symbols that none defines.
+class LibraryJudge:
+    """Judges what modules need, and what their libraries lack of each other but once.
 
-    Versions are compared where the library's facts are given (musl's loader passes over them);
-    symbols only where the module's were
-    read (``undefined``), and only those that no versioned library promises. A missing library of
-    the desktop kind is a warning when the target's own libraries are not known.
+    Modules by the hundred share the tuple of their libraries, whose identity stands for them.
     """
-    found = [_missing(name, wanted_by, target) for name, wanted_by in needs.missing]
-    if target.libc is None or target.libc.family is not LibCFamily.MUSL:
-        found.extend(_versions(needs))
-    if not needs.missing:
-        found.extend(_symbols(needs))
-    return tuple(found)
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._between: dict[int, tuple[Libraries, tuple[Judgement, ...]]] = {}
+
+    def judge(self, needs: Resolved) -> tuple[Judgement, ...]:
+        """Missing libraries, versions that a library does not define, symbols that none defines.
+
+        Versions are compared where the library's facts are given (musl's loader passes over them);
+        symbols only where the module's were read (``undefined``), and only those that no versioned
+        library promises. A missing library of the desktop kind is a warning when the target's own
+        libraries are not known.
+        """
+        target, libraries = self._target, needs.libraries
+        found = [_missing(name, wanted_by, target) for name, wanted_by in needs.missing]
+        if target.libc is None or target.libc.family is not LibCFamily.MUSL:
+            found.extend(_versions("it", needs.module, {one.name: one for one in libraries}))
+            known = self._between.get(id(libraries))
+            if known is None:
+                # The tuple is kept, so that no other takes its place and its identity.
+                known = self._between[id(libraries)] = (libraries, tuple(_between(libraries)))
+            found.extend(known[1])
+        if not needs.missing:
+            found.extend(_symbols(needs))
+        return tuple(found)
+
+
+def judge_libraries(needs: Resolved, target: Target) -> tuple[Judgement, ...]:
+    """One module's libraries: see :meth:`LibraryJudge.judge`."""
+    return LibraryJudge(target).judge(needs)
 
 
 def _missing(name: str, wanted_by: str, target: Target) -> Judgement:
@@ -48,23 +71,28 @@ def _missing(name: str, wanted_by: str, target: Target) -> Judgement:
     )
 
 
-def _versions(needs: Resolved) -> Iterator[Judgement]:
+def _between(libraries: Libraries) -> Iterator[Judgement]:
+    by_name = {library.name: library for library in libraries}
+    for library in libraries:
+        if library.facts is not None:
+            yield from _versions(library.name, library.facts, by_name)
+
+
+def _versions(
+    who: str, facts: BinaryFacts, libraries: Mapping[str, ResolvedLibrary]
+) -> Iterator[Judgement]:
     """What ``version `X' not found`` will say, before it does."""
-    by_name = {library.name: library for library in needs.libraries}
-    wanting = [("it", needs.module)]
-    wanting += [(lib.name, lib.facts) for lib in needs.libraries if lib.facts is not None]
-    seen: set[tuple[Cause, str, str]] = set()
-    for who, facts in wanting:
-        for need in facts.version_needs:
-            library = by_name.get(need.library)
-            if library is None or library.facts is None:
-                continue
-            lacking = _not_defined(need.versions, library.facts)
-            for cause, versions in _by_cause(lacking).items():
-                key = (cause, who, need.library)
-                if key not in seen:
-                    seen.add(key)
-                    yield _lacking(cause, who, library, versions)
+    seen: set[tuple[Cause, str]] = set()
+    for need in facts.version_needs:
+        library = libraries.get(need.library)
+        if library is None or library.facts is None:
+            continue
+        lacking = _not_defined(need.versions, library.facts)
+        for cause, versions in _by_cause(lacking).items():
+            key = (cause, need.library)
+            if key not in seen:
+                seen.add(key)
+                yield _lacking(cause, who, library, versions)
 
 
 def _not_defined(wanted: tuple[str, ...], library: BinaryFacts) -> list[str]:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import BinaryIO
 
 from buildtools.archives import Files
-from buildtools.binaries import Binary, BinaryFacts, BinaryInvalid
+from buildtools.binaries import Binary, BinaryFacts, BinaryInvalid, SizedFile
 from buildtools.binaries.reading import read_binary
 from buildtools.errors import CannotLookError
 from buildtools.targets import Target
@@ -81,13 +81,17 @@ class FactsCache:
         except OSError as error:
             return _Unopened(error.strerror or str(error))
         with stream:
-            self._sizes[path] = stream.seek(0, io.SEEK_END)
+            self._sizes[path] = _size(stream)
             try:
                 return _read(stream, symbols=symbols)
             except BinaryInvalid as error:
                 return error
             except OSError as error:
                 return _Unopened(error.strerror or str(error))
+
+
+def _size(stream: BinaryIO) -> int:
+    return stream.size if isinstance(stream, SizedFile) else stream.seek(0, io.SEEK_END)
 
 
 def _read(stream: BinaryIO, *, symbols: bool) -> Binary:

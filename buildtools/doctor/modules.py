@@ -8,6 +8,7 @@ from dataclasses import replace
 from buildtools.binaries import Binary, BinaryFacts, BinaryFormat, BinaryInvalid, ModuleKind
 from buildtools.compatibility import (
     Judgement,
+    LibraryJudge,
     Resolved,
     ResolvedLibrary,
     baseline_libraries,
@@ -48,6 +49,7 @@ class ModuleJudge:
         self._baseline = baseline_libraries(context.target) | (context.target.libraries or set())
         self._healthy: set[tuple[object, ...]] = set()
         self._easing = Easing(context)
+        self._judge = LibraryJudge(context.target)
         self._filenames = {
             module.filename for module in context.tree.modules
         } | context.beside.files
@@ -185,7 +187,7 @@ class ModuleJudge:
                 if all(one.cause is not Cause.MISSING_SYMBOL for one in judgements):
                     break
         else:
-            judgements = judge_libraries(resolved, target)
+            judgements = self._judge.judge(resolved)
         corrupt = [
             _corrupt_library(library) for library in resolved.libraries if library.how == "corrupt"
         ]

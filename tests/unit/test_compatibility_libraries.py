@@ -3,7 +3,13 @@
 from dataclasses import replace
 
 from buildtools.binaries import BinaryFacts, VersionNeed
-from buildtools.compatibility import Judgement, Resolved, ResolvedLibrary, judge_libraries
+from buildtools.compatibility import (
+    Judgement,
+    LibraryJudge,
+    Resolved,
+    ResolvedLibrary,
+    judge_libraries,
+)
 from buildtools.findings import Cause, Severity
 from buildtools.targets import Target, parse_target
 from tests.unit.binaries.corpus import facts_of
@@ -161,6 +167,26 @@ def test_what_a_library_wants_of_another_counts_too() -> None:
     module = facts_of("elf-x86_64-glibc2.17.so")
     (found,) = judge_libraries(Resolved(module=module, libraries=libraries), LINUX)
     assert found.evidence.startswith("libmariadb.so.3 needs OPENSSL_3.2.0 of libssl.so.3")
+
+
+def test_what_libraries_lack_of_each_other_is_told_to_each_module_that_takes_them() -> None:
+    """One judge for many modules says what a judge for each says, also once tuples are gone."""
+    wants = replace(
+        facts_of("elf-libsample-unversioned.so.1"),
+        version_needs=(VersionNeed(library=LIBRARY, versions=("SAMPLE_1.1",)),),
+    )
+    between = ResolvedLibrary(name="libbetween.so", facts=wants)
+    module = facts_of("elf-program.so")
+    others = [ResolvedLibrary(name=f"libother.so.{number}") for number in range(7)]
+    judge = LibraryJudge(LINUX)
+    for _ in range(20):
+        for version, lacking in (("1.0", 1), ("1.1", 0)):
+            sample = ResolvedLibrary(name=LIBRARY, facts=facts_of(f"elf-libsample-{version}.so.1"))
+            shared = Resolved(module=module, libraries=(between, sample, *others))
+            said = judge.judge(shared)
+            assert len(said) == lacking
+            assert said == judge.judge(shared) == judge_libraries(shared, LINUX)
+            del shared  # the next tuple would stand where this one stood
 
 
 def test_a_long_list_of_symbols_is_cut() -> None:
