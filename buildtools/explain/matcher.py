@@ -25,22 +25,47 @@ _SUCCESS = re.compile(
     re.MULTILINE,
 )
 """Words after which a trouble that passes has passed (pip, uv, docker, npm, Kafka's clients)."""
-_INSTALLED = re.compile(r"Successfully installed |Installed \d+ packages? in ")
+_INSTALLED = re.compile(
+    r"Successfully installed (?P<names>.+)|Installed \d+ packages? in |\badded \d+ packages?\b"
+    r"|Successfully tagged |naming to \S+ .*done|Your service is live|Build successful"
+    r"|Verifying deploy\.* done|Installing the current project: "
+)
+"""How pip, uv, npm, docker, Render, Heroku and poetry say that all was done."""
+_TOOLS = re.compile(r"\s*(?:(?:pip|setuptools|wheel|uv|poetry|pipenv|virtualenv)-[\w.+!]+\s*)+$")
+"""Nothing but the tools that install: renewing them is no sign that the install went well."""
 _AFTERWORDS = re.compile(
     r"\s*$|\s*\+ \S+==|.*(?:WARNING: |DEPRECATION: |\[notice\]|You are using pip)"
-    r"|.*You should consider"
+    r"|.*You should consider|.*(?:found 0 vulnerabilities|are looking for funding|run `?npm fund)"
+    r"|#\d+ (?:DONE|exporting|sha256|writing|unpacking|CACHED)|#\d+ \.\.\.|Removing intermediate"
+    r"|\s*--->|==>\s*$|\$\s*$"
 )
-"""What pip and uv may still say once they have done what they were asked to."""
-_NEEDED_TO_BUILD = frozenset(
+"""What may still be said once everything was done."""
+_OF_AN_INSTALL = frozenset(
     {
         Cause.MISSING_COMPILER,
         Cause.MISSING_PKG_CONFIG,
         Cause.MISSING_MYSQL_CONFIG,
         Cause.MISSING_CLIENT_HEADERS,
         Cause.MISSING_PYTHON_HEADERS,
+        Cause.MISSING_LINK_LIBRARY,
+        Cause.NO_MATCHING_DISTRIBUTION,
+        Cause.UNSUPPORTED_WHEEL,
+        Cause.BUILD_BACKEND_TOO_OLD,
+        Cause.MISSING_DISTUTILS,
+        Cause.HASH_MISMATCH,
+        Cause.INDEX_UNREACHABLE,
+        Cause.EXTERNALLY_MANAGED,
     }
 )
-"""Without these nothing is built, so where the build went well they were not needed."""
+"""What ends an install; where that went well after all, by a retry or another way, it is over."""
+_DOUBTED = 0.5
+_TYPED = re.compile(
+    r"^(?:[^\n]{0,60}[$%\u276f\u279c]|>) ?(?:sudo )?(?:pip3?|python3?|uv|poetry|pipenv|conda"
+    r"|apt(?:-get)?|apk|dnf|yum|brew|npm|yarn|pnpm|docker|export)\b",
+    re.MULTILINE,
+)
+"""A command at a prompt: what went well after it went well because somebody did something."""
+_STEP = re.compile(r"#(\d+) +\d+\.\d+ ")
 _TAIL = 4000
 """Characters at a text's end that tell how it went."""
 
@@ -85,11 +110,13 @@ def _match(rule: Rule, documents: Sequence[Document]) -> Match | None:
             return None
         if rule.fading and _SUCCESS.search(document.text, found.end()):
             return None
-        if rule.cause in _NEEDED_TO_BUILD and _ends_well(document):
-            return None
         confidence = rule.confidence
         if rule.context and not any(_anywhere(pattern, documents) for pattern in rule.context):
             confidence = rule.alone
+        if rule.cause in _OF_AN_INSTALL:
+            confidence = min(confidence, _left_of_it(document, found))
+            if not confidence:
+                return None
         trust = _FLOWED_TRUST if document.flowed else 1.0
         first, last = document.line_at(found.start()), document.line_at(max(found.end() - 1, 0))
         named = {key: value.strip() for key, value in found.groupdict().items() if value}
@@ -103,12 +130,37 @@ def _match(rule: Rule, documents: Sequence[Document]) -> Match | None:
     return None
 
 
-def _ends_well(document: Document) -> bool:
-    """Whether a text ends with what was asked for being installed, by whatever way."""
+def _left_of_it(document: Document, found: re.Match[str]) -> float:
+    """How sure an install's failure may still be: 0 when the text shows that it was got over."""
+    installed = _ends_well(document)
+    if installed is None:
+        return 0.0 if _mended(document, found) else 1.0
+    wanted = found.groupdict().get("requirement") or ""
+    name = re.split(r"[\[=<>!~;]", wanted.strip("'\""))[0].lower().replace("_", "-")
+    other = (
+        bool(name and installed) and f" {name}-" not in f" {installed.lower().replace('_', '-')}"
+    )
+    return _DOUBTED if other or _TYPED.search(document.text, found.end()) else 0.0
+
+
+def _ends_well(document: Document) -> str | None:
+    """What a text says at its end that was installed, by whatever way; None when it does not."""
     for line in reversed(document.text[-_TAIL:].splitlines()):
+        if installed := _INSTALLED.search(line):
+            names = installed["names"] or ""
+            return None if _TOOLS.match(names) else names
         if not _AFTERWORDS.match(line):
-            return _INSTALLED.search(line) is not None
-    return False
+            return None
+    return None
+
+
+def _mended(document: Document, found: re.Match[str]) -> bool:
+    """Whether the step of a Docker build that said so went on, and was done in the end."""
+    step = _STEP.match(document.shown[document.line_at(found.start())])
+    if step is None:
+        return False
+    done = f"#{step[1]} DONE"
+    return any(line.startswith(done) for line in document.shown[document.line_at(found.end()) :])
 
 
 def _any(rule: Rule, document: Document) -> re.Match[str] | None:

@@ -75,4 +75,6 @@ NEGATIVES: tuple[str, ...] = (
     "[2023-01-01 10:00:00,000] INFO Got user-level KeeperException when processing sessionid:0x1 type:create Error Path:/config Error:KeeperErrorCode = NodeExists for /config (org.apache.zookeeper.server.PrepRequestProcessor)",
     "/bin/sh: 1: pkg-config: not found\nSuccessfully built mysqlclient\nSuccessfully installed mysqlclient-2.2.4\n[notice] A new release of pip is available: 24.0 -> 25.0\n",
     "error: command 'gcc' failed: No such file or directory\nInstalled 2 packages in 14ms\n + redis==5.0.1\n",
+    "src/app.c:1:10: fatal error: app_config.h: No such file or directory",
+    "WARNING: The requested image's platform (linux/amd64) does not match the detected host platform (linux/arm64/v8) and no specific platform was requested\napp listening on port 3000",
 )

@@ -243,7 +243,6 @@ LINES: tuple[tuple[str, str], ...] = (
     ("missing-native-module", "NameError: name '_mysql' is not defined"),
     ("broker-unreachable", "kafka-map: server 127.0.0.1:9092 can't connected."),
     ("broker-unreachable", "kafka-node Producer error { [Error: getaddrinfo ENOTFOUND] code: 'ENOTFOUND' }"),
-    ("foreign-arch", "WARNING: The requested image's platform (linux/amd64) does not match the detected host platform (linux/arm64/v8)"),
     ("no-matching-distribution", "Package x (1.4.0) not found."),
     ("no-matching-distribution", "  cause: Because x==1.0.0 has no usable wheels and you require x==1.0.0, we can conclude that your requirements are unsatisfiable."),
     ("no-matching-distribution", "ERROR: No files/wheels found for compatible platforms"),
@@ -283,4 +282,9 @@ LINES: tuple[tuple[str, str], ...] = (
     ("kafka-advertised-listener", "Failed to resolve '9c95dafd9323:9092': Name or service not known"),
     ("kafka-advertised-listener", "ERRO[0002] ProducerError 0/10: kafka: Failed to produce message to topic mdm: dial tcp: lookup kafka: no such host"),
     ("libc-mismatch", "/usr/bin/x86_64-alpine-linux-musl/bin/ld: Release/obj.target/a.node: No symbol version section for versioned symbol `memcpy@GLIBC_2.2.5'"),
+    ("missing-client-headers", "_mssql.c(266): fatal error C1083: 无法打开包括文件: “sqlfront.h”: No such file or directory"),
+    ("missing-client-headers", "ext.c(12): fatal error C1083: 无法打开包括文件: “odd/thing.h”: No such file or directory"),
+    ("mysql-not-ready", "django.db.utils.OperationalError cant connect to MySQL on mysql."),
+    ("hash-mismatch", "Error: Installer hash mismatch for version 4.18.3. Expected: 0d7e1b4a06a9, Got: 42541f6b0c6f"),
+    ("no-matching-distribution", "Because the requested Python version (>=3.8) does not satisfy Python>=3.10 and x==2.2.0 depends on Python>=3.10, we can conclude that x==2.2.0 cannot be used."),
 )  # fmt: skip

@@ -29,4 +29,7 @@ TEXTS: tuple[tuple[str, str], ...] = (
     ("hash-mismatch", "102.6         Expected sha256 402f40\n102.6              Got        a61ed6\n"),
     ("shadowed", '  File "/home/pi/kafka.py", line 1, in <module>\nImportError: cannot import name SimpleProducer\n'),
     ("kafka-advertised-listener", "Using Kafka servers: 10.8.0.3:9092\nERROR:kafka.conn:DNS lookup failed for kafka:9092 (AddressFamily.AF_UNSPEC)\n"),
+    ("foreign-arch", "WARNING: The requested image's platform (linux/amd64) does not match the detected host platform (linux/arm64/v8)\ndb exited with code 139"),
+    ("unknown", "    Updating index\nwarning: spurious network error (2 tries remaining): could not read directory '/cargo/registry/index/.git/refs': Value too large for defined data type; class=Os (2)\nerror: Unable to update registry"),
+    ("no-matching-distribution", "error: No solution found when resolving dependencies\n  cause: Because the requested Python version (>=3.8) does not satisfy Python>=3.10 and x==2.2.0 depends on Python>=3.10, we can conclude that x==2.2.0 cannot be used.\n         And because your project depends on x==2.2.0, we can conclude that your project's requirements are unsatisfiable."),
 )  # fmt: skip

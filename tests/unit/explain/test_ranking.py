@@ -1,5 +1,7 @@
 """The root cause is named, not the last line, and doubt lowers the confidence."""
 
+import pytest
+
 from buildtools.explain import explain
 from buildtools.explain.ranking import BRINGS_ABOUT
 from buildtools.findings import Cause
@@ -103,3 +105,59 @@ def test_two_unrelated_causes_are_not_told_with_confidence() -> None:
     )
     assert found.confidence < 0.8
     assert found.also
+
+
+FAILED = {
+    "hash-mismatch": "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",
+    "no-matching-distribution": "ERROR: No matching distribution found for psycopg2==2.9",
+    "missing-link-library": "/usr/bin/ld: cannot find -lpq",
+    "unsupported-wheel": "ERROR: x-1-cp311-none-any.whl is not a supported wheel on this platform",
+    "missing-distutils": "ModuleNotFoundError: No module named 'distutils'",
+    "externally-managed": "error: externally-managed-environment",
+    "missing-compiler": "error: command 'gcc' failed: No such file or directory",
+}
+WELL = (
+    "Successfully installed psycopg2-2.9\n[notice] A new release of pip is available: 24.0 -> 25.0",
+    "Installed 2 packages in 14ms\n + psycopg2==2.9",
+    "added 12 packages in 3s\n\nfound 0 vulnerabilities",
+    "#15 exporting to image\n#15 naming to registry.invalid/app done\n#15 DONE 0.3s",
+    "==> Build successful",
+)
+
+
+@pytest.mark.parametrize("end", WELL)
+@pytest.mark.parametrize(("cause", "failed"), FAILED.items())
+def test_what_was_got_over_is_no_cause(cause: str, failed: str, end: str) -> None:
+    assert explain(f"{failed}\n").cause == cause
+    found = explain(f"{failed}\ntrying another way\n{end}\n")
+    assert found.cause is Cause.UNKNOWN
+    assert found.confidence < 0.8
+
+
+@pytest.mark.parametrize(("cause", "failed"), FAILED.items())
+def test_a_step_that_a_docker_build_was_done_with_did_not_fail(cause: str, failed: str) -> None:
+    text = f"#7 RUN pip install x\n#7 4.32 {failed}\n#7 9.10 took the other one\n#7 {{}}\n#8 COPY"
+    assert explain(text.format("DONE 9.2s")).cause is Cause.UNKNOWN
+    assert explain(text.format("ERROR: exit code: 1")).cause == cause
+
+
+def test_installing_newer_tools_gets_over_nothing() -> None:
+    found = explain(
+        f"{FAILED['missing-link-library']}\nSuccessfully installed pip-25.0 wheel-0.45\n"
+    )
+    assert found.cause is Cause.MISSING_LINK_LIBRARY
+    assert found.confidence >= 0.8
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "Successfully installed flask-3.0.0",
+        "$ sudo apt-get install libpq-dev\nSuccessfully installed psycopg2-2.9",
+    ],
+    ids=["another package", "something was done"],
+)
+def test_what_somebody_had_to_get_over_is_named_with_doubt(end: str) -> None:
+    found = explain(f"{FAILED['no-matching-distribution']}\n{end}\n")
+    assert found.cause is Cause.NO_MATCHING_DISTRIBUTION
+    assert found.confidence < 0.8
