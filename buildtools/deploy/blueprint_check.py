@@ -20,7 +20,8 @@ from buildtools.deploy.blueprint_reading import (
     merged,
     text_of,
 )
-from buildtools.deploy.blueprint_rules import OLD_RUNTIME, across_services, of_service, of_variable
+from buildtools.deploy.blueprint_references import across_services
+from buildtools.deploy.blueprint_rules import OLD_RUNTIME, of_service, of_variable
 from buildtools.deploy.blueprint_shapes import (
     CRON,
     KEY_VALUE,
@@ -29,6 +30,7 @@ from buildtools.deploy.blueprint_shapes import (
     SERVICE_TYPES,
     SERVICES,
     STATIC,
+    WORKFLOW,
     Choice,
     Kind,
     ListOf,
@@ -70,7 +72,20 @@ def unreadable_finding(
     )
 
 
-_SERVICE_SHAPES = (SERVER, CRON, STATIC, KEY_VALUE)
+_SERVICE_SHAPES = (SERVER, CRON, STATIC, KEY_VALUE, WORKFLOW)
+_VARIABLES = "envVars"
+_OTHER_TYPES = {
+    **dict.fromkeys(
+        ("postgres", "postgresql", "pg", "database", "db"), "; a PostgreSQL stands under databases"
+    ),
+    **dict.fromkeys(("mysql", "mariadb"), "; Render has none: name an external one, or a pserv"),
+    **dict.fromkeys(("static", "static_site"), "; a static site is web with runtime: static"),
+    **dict.fromkeys(("background", "background_worker"), "; that is a worker"),
+    **dict.fromkeys(("private", "private_service"), "; that is a pserv"),
+    **dict.fromkeys(("cronjob", "cron_job"), "; that is cron"),
+    "valkey": "; that is keyvalue",
+}
+"""What else a type is taken for, and what it is here."""
 
 
 class _Walk:
@@ -157,6 +172,8 @@ class _Walk:
             return KEY_VALUE
         if fields.get("type") == "cron":
             return CRON
+        if fields.get("type") == "workflow":
+            return WORKFLOW
         if fields.get("type") == "web" and "static" in {fields.get("runtime"), fields.get("env")}:
             return STATIC
         return SERVER
@@ -188,6 +205,15 @@ class _Walk:
             self.findings.extend(of_service(node, self.path))
 
     def _field(self, kind: Shape, name: str, key: yaml.Node, value: yaml.Node) -> None:
+        if (
+            name == OLD_RUNTIME
+            and isinstance(value, yaml.SequenceNode)
+            and _VARIABLES in kind.fields
+        ):
+            said = "variables stand under envVars; env is the old name of runtime"
+            self.say(key, Rule.UNKNOWN_KEY, said)
+            self.check(value, kind.fields[_VARIABLES], _VARIABLES)
+            return
         if name == OLD_RUNTIME and "runtime" in kind.fields:
             said = "env is the old name of runtime"
             self.say(key, Rule.DEPRECATED, said, Severity.WARNING)
@@ -202,7 +228,8 @@ class _Walk:
             said = f"{name} is deprecated; use {kind.deprecated[name]}"
             self.say(key, Rule.DEPRECATED, said, Severity.WARNING)
         if name == "type" and "runtime" in kind.required and not _known_type(value):
-            said = f"type must be one of {', '.join(SERVICE_TYPES[:-1])}"
+            hint = _OTHER_TYPES.get(text_of(value) or "", "")
+            said = f"type must be one of {', '.join(SERVICE_TYPES[:-1])}{hint}"
             self.say(value, Rule.WRONG_VALUE, said)
             return
         self.check(value, kind.fields[name], name)

@@ -29,6 +29,9 @@ class Rule(StrEnum):
     VARIABLE_SOURCE = "blueprint-variable-source"
     GROUP_VARIABLE = "blueprint-group-variable"
     UNKNOWN_REFERENCE = "blueprint-unknown-reference"
+    DUPLICATE_VARIABLE = "blueprint-duplicate-variable"
+    OTHER_REGION = "blueprint-other-region"
+    INTERPOLATION = "blueprint-interpolation"
     MISSING_COMMAND = "blueprint-missing-command"
     BAD_SCHEDULE = "blueprint-bad-schedule"
     BAD_ADDRESS = "blueprint-bad-address"
@@ -63,6 +66,9 @@ _REMEDIES = {
     " false, fromDatabase, fromService or fromGroup.",
     Rule.GROUP_VARIABLE: "Put it on the service: a group holds values and generateValue only.",
     Rule.UNKNOWN_REFERENCE: "Name a resource of this Blueprint, with its type.",
+    Rule.DUPLICATE_VARIABLE: "Keep one of the two: a service has one value for each variable.",
+    Rule.OTHER_REGION: "Put both in one region: the private network does not reach another.",
+    Rule.INTERPOLATION: "Write the value out, or put it together when the program starts.",
     Rule.MISSING_COMMAND: "Add the command; without it the service does not build or start.",
     Rule.BAD_SCHEDULE: "Write five fields: minute hour day month weekday.",
     Rule.BAD_ADDRESS: "Write an address or a range such as 203.0.113.4/30.",

@@ -1,4 +1,4 @@
-"""The rules that Render's schema misses: of one service, of one variable, and across services."""
+"""The rules that Render's schema misses: of one service and of one variable."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ _CRON: tuple[tuple[int, int, tuple[str, ...]], ...] = (
     (0, 7, _DAYS),
 )
 """The least and the most of a schedule's fields, and the names that the least and more go by."""
+_INTERPOLATED = re.compile(r"\$\{\{? ?[A-Za-z_][\w.-]* ?\}?\}")
 _FREE = "free"
+_COMMANDED = frozenset({"web", "worker", "pserv", "cron", "workflow"})
 OLD_RUNTIME = "env"
 """``runtime``'s name before; Render's Blueprint reference calls it supported but discouraged."""
 
@@ -101,7 +103,7 @@ def _commands(service: _Place) -> Iterator[BlueprintFinding]:
         yield service.at("schedule", Rule.BAD_SCHEDULE, f"{schedule!r} is no cron schedule")
     native = runtime not in {None, "docker", "image", "static"}
     for name in ("buildCommand", "startCommand"):
-        if native and name not in service.fields and kind in {"web", "worker", "pserv", "cron"}:
+        if native and name not in service.fields and kind in _COMMANDED:
             yield service.at(named, Rule.MISSING_COMMAND, f"a {runtime} service needs {name}")
     if runtime == "image" and "image" not in service.fields:
         yield service.at(named, Rule.MISSING_KEY, "runtime image needs image.url")
@@ -205,6 +207,11 @@ def _plain_value(name: str, node: yaml.Node, path: str) -> Iterator[BlueprintFin
     if kind:
         said = f"{name} {kind}, and its value stands in the file"
         yield BlueprintFinding.at_node(node, Rule.PLAINTEXT_SECRET, said, path=path)
+    if inner := _INTERPOLATED.search(value):
+        said = f"{name} holds {inner[0]}, which Render hands on as it is written"
+        yield BlueprintFinding.at_node(
+            node, Rule.INTERPOLATION, said, path=path, severity=Severity.WARNING
+        )
     number = _number_of(node)
     if number and name != "PYTHON_VERSION":
         said = f"{name} {value} without quotes is the number {number}"
@@ -247,72 +254,3 @@ def _is_cron_item(item: str, least: int, most: int, names: tuple[str, ...]) -> b
             return False
         numbers.append(names.index(word.lower()) + least if known else int(word))
     return all(least <= number <= most for number in numbers) and numbers == sorted(numbers)
-
-
-def across_services(root: yaml.Node, path: str) -> Iterator[BlueprintFinding]:
-    """What is wrong between resources: names that stand twice, references to nothing."""
-    names: dict[str, yaml.Node] = {}
-    kinds: dict[str, str] = {}
-    resources = list(_resources(root, set()))
-    for section, node in resources:
-        name = fields_of(node).get("name")
-        text = text_of(name[1]) if name else None
-        if name is None or text is None:
-            continue
-        if not text.strip():
-            yield BlueprintFinding.at_node(name[1], Rule.WRONG_VALUE, "a name is empty", path=path)
-            continue
-        if text in names:
-            said = f"{text} already names a resource at line {names[text].start_mark.line + 1}"
-            yield BlueprintFinding.at_node(name[1], Rule.DUPLICATE_NAME, said, path=path)
-        names.setdefault(text, name[1])
-        kind = fields_of(node).get("type")
-        kinds[text] = section if section != "services" else (text_of(kind[1]) if kind else "") or ""
-    for node in {id(node): node for section, node in resources if section == "services"}.values():
-        yield from _references(node, kinds, path)
-
-
-def _references(node: yaml.Node, kinds: dict[str, str], path: str) -> Iterator[BlueprintFinding]:
-    variables = fields_of(node).get("envVars")
-    for variable in (
-        variables[1].value if variables and isinstance(variables[1], yaml.SequenceNode) else ()
-    ):
-        fields = fields_of(variable)
-        for source, section in (("fromDatabase", "databases"), ("fromService", None)):
-            if source not in fields:
-                continue
-            inner = fields_of(fields[source][1])
-            name = inner.get("name")
-            wanted = section or (text_of(inner["type"][1]) if "type" in inner else None)
-            found = kinds.get(text_of(name[1]) or "") if name else None
-            alike = {wanted, found} <= {"redis", "keyvalue"}
-            if name is not None and found != wanted and not alike:
-                is_a = f"is a {found}, not a {wanted}" if found else "is not in this Blueprint"
-                said = f"{text_of(name[1])} {is_a}"
-                severity = Severity.ERROR if found else Severity.WARNING
-                yield BlueprintFinding.at_node(
-                    name[1], Rule.UNKNOWN_REFERENCE, said, path=path, severity=severity
-                )
-
-
-def _resources(node: yaml.Node, seen: set[int]) -> Iterator[tuple[str, yaml.Node]]:
-    """Every service, database and group, at the root, ungrouped or in an environment.
-
-    What an alias leads to once more is not gone into again; an item that stands twice in a list is
-    two resources.
-    """
-    if id(node) in seen:
-        return
-    seen.add(id(node))
-    for name, (_, value) in fields_of(node).items():
-        if name == "ungrouped":
-            yield from _resources(value, seen)
-            continue
-        if not isinstance(value, yaml.SequenceNode) or id(value) in seen:
-            continue
-        seen.add(id(value))
-        if name in {"services", "databases", "envVarGroups"}:
-            yield from ((name, item) for item in value.value)
-        elif name in {"projects", "environments"}:
-            for item in value.value:
-                yield from _resources(item, seen)

@@ -88,7 +88,7 @@ PLAN = Choice(
 SWITCH = Choice(words=("enabled", "disabled"))
 GENERATION = Choice(words=("automatic", "manual", "off"))
 TRIGGER = Choice(words=("off", "commit", "checksPass"))
-SERVICE_TYPES = ("web", "worker", "pserv", "cron", "keyvalue", "redis")
+SERVICE_TYPES = ("web", "worker", "pserv", "cron", "workflow", "keyvalue", "redis")
 REFERENCED_TYPES = Choice(
     words=("web", "cron", "worker", "pserv", "static", "dpg", "job", "redis", "keyvalue")
 )
@@ -220,6 +220,12 @@ CRON = _shape(
     *("type", "name", "runtime", "schedule"),
     deprecated=_AUTO_DEPLOY,
 )
+WORKFLOW = _shape(
+    "workflow",
+    {**SERVER.fields, "type": Choice(words=("workflow",))},
+    *("type", "name", "runtime", "region", "startCommand", "repo"),
+)
+"""New in September 2026; which of a server's other keys it takes is not known here."""
 STATIC = _shape(
     "static site",
     {
@@ -329,7 +335,11 @@ ROOT = _shape(
         "projects": ListOf(
             item=_shape(
                 "project",
-                {"name": _TEXT, "environments": ListOf(item=ENVIRONMENT)},
+                {
+                    "name": _TEXT,
+                    "environments": ListOf(item=ENVIRONMENT),
+                    "envVarGroups": ListOf(item=GROUP),
+                },
                 *("name", "environments"),
             )
         ),
