@@ -16,6 +16,8 @@ _STORES = frozenset({"redis", "keyvalue"})
 _UNADDRESSED = frozenset({"worker", "cron"})
 """What takes no connections, and so has neither a host nor a port."""
 _DEFAULT_REGION = "oregon"
+_GIVEN = frozenset({"PORT", "IS_PULL_REQUEST"})
+"""What Render gives every service, beside what begins with RENDER."""
 _DATABASES = "databases"
 _GROUPS = "envVarGroups"
 
@@ -36,10 +38,12 @@ class _Resource:
 
 
 def across_services(root: yaml.Node, path: str) -> Iterator[BlueprintFinding]:
-    """What is wrong between resources: names that stand twice, references to nothing."""
-    names: dict[str, yaml.Node] = {}
-    known: dict[str, _Resource] = {}
-    groups: dict[str, _Resource] = {}
+    """What is wrong between resources: names that stand twice, references to nothing.
+
+    A database may have a service's name, as in Render's own examples (render-examples/rails-6).
+    """
+    names: dict[tuple[str, str], yaml.Node] = {}
+    known: dict[str, dict[str, _Resource]] = {"services": {}, _DATABASES: {}, _GROUPS: {}}
     listed = list(_resources(root, set()))
     for section, node in listed:
         name = fields_of(node).get("name")
@@ -49,15 +53,28 @@ def across_services(root: yaml.Node, path: str) -> Iterator[BlueprintFinding]:
         if not text.strip():
             yield BlueprintFinding.at_node(name[1], Rule.WRONG_VALUE, "a name is empty", path=path)
             continue
-        if text in names:
-            said = f"{text} already names a resource at line {names[text].start_mark.line + 1}"
-            yield BlueprintFinding.at_node(name[1], Rule.DUPLICATE_NAME, said, path=path)
-        names.setdefault(text, name[1])
-        (groups if section == _GROUPS else known)[text] = _resource(section, node)
+        resource = _resource(section, node)
+        first = names.get((section, text))
+        names.setdefault((section, text), name[1])
+        other = known[section].setdefault(text, resource)
+        if first is not None:
+            said = f"{text} already names a resource at line {first.start_mark.line + 1}"
+            # A store beside a server of its name has been deployed (laudspeaker#92).
+            apart = (other.kind in _STORES) != (resource.kind in _STORES)
+            severity = Severity.WARNING if apart else Severity.ERROR
+            yield BlueprintFinding.at_node(
+                name[1], Rule.DUPLICATE_NAME, said, path=path, severity=severity
+            )
+            if apart:
+                known[section][f"{text} {_store(resource)}"] = resource
     for section, node in {id(node): (section, node) for section, node in listed}.values():
         yield from _doubled(node, path)
         if section == "services":
-            yield from _references(_resource(section, node), known, groups, path)
+            yield from _references(_resource(section, node), known, path)
+
+
+def _store(resource: _Resource) -> str:
+    return "store" if resource.kind in _STORES else "server"
 
 
 def _resource(section: str, node: yaml.Node) -> _Resource:
@@ -98,29 +115,35 @@ def _doubled(node: yaml.Node, path: str) -> Iterator[BlueprintFinding]:
 
 
 def _references(
-    service: _Resource,
-    known: Mapping[str, _Resource],
-    groups: Mapping[str, _Resource],
-    path: str,
+    service: _Resource, known: Mapping[str, Mapping[str, _Resource]], path: str
 ) -> Iterator[BlueprintFinding]:
     for variable in _variables(service.node):
         fields = fields_of(variable)
         if "fromGroup" in fields:
-            yield from _group(fields["fromGroup"][1], groups, path)
-        for source, section in (("fromDatabase", _DATABASES), ("fromService", None)):
+            yield from _group(fields["fromGroup"][1], known[_GROUPS], path)
+        for source, section in (("fromDatabase", _DATABASES), ("fromService", "services")):
             if source not in fields:
                 continue
             inner = {name: value for name, (_, value) in fields_of(fields[source][1]).items()}
             name = inner.get("name")
-            wanted = section or (text_of(inner["type"]) if "type" in inner else None)
-            found = known.get(text_of(name) or "") if name else None
             if name is None:
                 continue
+            wanted = text_of(inner["type"]) if "type" in inner else None
+            wanted = _DATABASES if section == _DATABASES else wanted
+            elsewhere = "services" if section == _DATABASES else _DATABASES
+            text = text_of(name) or ""
+            found = _named(text, wanted, known[section]) or known[elsewhere].get(text)
             alike = found is not None and (found.kind == wanted or {wanted, found.kind} <= _STORES)
             if not alike:
-                yield _unknown(name, wanted, found, known, path)
+                yield _unknown(name, wanted, found, known[section], path)
             elif found is not None:
-                yield from _wired(service, inner, found, groups, path)
+                yield from _wired(service, inner, found, known[_GROUPS], path)
+
+
+def _named(name: str, wanted: str | None, known: Mapping[str, _Resource]) -> _Resource | None:
+    """The resource of that name; of a server and a store that share it, the one of that type."""
+    apart = known.get(f"{name} {'store' if wanted in _STORES else 'server'}")
+    return apart or known.get(name)
 
 
 def _group(
@@ -144,11 +167,15 @@ def _unknown(
 ) -> BlueprintFinding:
     text = text_of(name) or ""
     absent = f"is not in this Blueprint{_hint(text, known)}"
-    is_a = f"is a {found.kind}, not a {wanted}" if found else absent
+    is_a = f"is a {_word(found.kind)}, not a {_word(wanted)}" if found else absent
     severity = Severity.ERROR if found else Severity.WARNING
     return BlueprintFinding.at_node(
         name, Rule.UNKNOWN_REFERENCE, f"{text} {is_a}", path=path, severity=severity
     )
+
+
+def _word(kind: str | None) -> str:
+    return "database" if kind == _DATABASES else kind or "service of no type"
 
 
 def _hint(name: str, known: Mapping[str, _Resource]) -> str:
@@ -181,7 +208,9 @@ def _wired(
         )
     key = text_of(inner["envVarKey"]) if "envVarKey" in inner else None
     taken = {key for group in found.groups if group in groups for key in groups[group].keys}
-    if key and key not in {*found.keys, *taken} and all(group in groups for group in found.groups):
+    of_render = key is not None and (key.startswith("RENDER") or key in _GIVEN)
+    whole = all(group in groups for group in found.groups)
+    if key and not of_render and whole and key not in {*found.keys, *taken}:
         said = f"{name} is given no {key} in this Blueprint"
         yield BlueprintFinding.at_node(
             inner["envVarKey"], Rule.UNKNOWN_REFERENCE, said, path=path, severity=Severity.WARNING

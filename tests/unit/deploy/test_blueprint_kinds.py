@@ -28,7 +28,7 @@ BROKEN: tuple[tuple[str, str, Rule, int, int], ...] = (
     ("a property that no database has", WORKER+"    envVars:\n      - key: A\n        fromDatabase: {name: d, property: url}\n", Rule.WRONG_VALUE,10,43),
     ("variables as a mapping", WORKER+"    envVars:\n      A: b\n", Rule.WRONG_TYPE,9,7),
     ("an environment without name", "projects:\n  - name: p\n    environments:\n      - services: []\n", Rule.MISSING_KEY,4,9),
-    ("a name at the root and in an environment", WORKER+"projects:\n  - name: p\n    environments:\n      - name: e\n        databases:\n          - name: consumer\n", Rule.DUPLICATE_NAME,13,19),
+    ("a name at the root and in an environment", WORKER+"projects:\n  - name: p\n    environments:\n      - name: e\n        services:\n          - type: worker\n            name: consumer\n            runtime: docker\n", Rule.DUPLICATE_NAME,14,19),
     ("previews in other words", "previews:\n  generation: auto\n"+WORKER, Rule.WRONG_VALUE,2,15),
     ("a disk of nothing", WORKER+"    disk: {name: d, mountPath: /d, sizeGB: 0}\n", Rule.WRONG_VALUE,8,44),
     ("a disk in units", WORKER+"    disk: {name: d, mountPath: /d, sizeGB: 10GB}\n", Rule.WRONG_TYPE,8,44),

@@ -42,6 +42,8 @@ SAID: tuple[tuple[str, str, Severity, Rule, int, int, str], ...] = (
     ("a database in another region", VARS+"      - key: A\n        fromDatabase: {name: main, property: host}\n"+DATABASE, WARNING, Rule.OTHER_REGION, 10, 30, "frankfurt"),
     ("a variable in a value", VARS+"      - key: URL\n        value: https://${HOST}/x\n", WARNING, Rule.INTERPOLATION, 10, 16, "${HOST}"),
     ("a secret of Actions", VARS+"      - key: URL\n        value: ${{ secrets.URL }}\n", WARNING, Rule.INTERPOLATION, 10, 16, "secrets.URL"),
+    ("a store of a server's name", WORKER+STORE.replace("cache", "consumer"), WARNING, Rule.DUPLICATE_NAME, 9, 11, "at line 3"),
+    ("a database for a service", VARS+service("main", "property: host", "pserv")+"databases:\n  - name: main\n", ERROR, Rule.UNKNOWN_REFERENCE, 10, 42, "main is a database, not a pserv"),
     ("variables under env", WORKER+"    env:\n      - key: A\n        value: b\n", ERROR, Rule.UNKNOWN_KEY, 8, 5, "variables stand under envVars"),
     ("a database among the services", "services:\n  - type: postgres\n    name: d\n    runtime: docker\n", ERROR, Rule.WRONG_VALUE, 2, 11, "under databases"),
     ("a workflow without repository", "services:\n  - type: workflow\n    name: w\n    runtime: docker\n    region: ohio\n    startCommand: run\n", ERROR, Rule.MISSING_KEY, 2, 5, "repo"),
@@ -55,6 +57,9 @@ SOUND: tuple[tuple[str, str], ...] = (
     ("another service's variable across regions", WORKER+"    region: ohio\n    envVars:\n"+service("api", "envVarKey: TOKEN", "web")+API),
     ("a shell's variable in a command", WORKER.replace("startCommand: ", "startCommand: PORT=${PORT} ")),
     ("a group of a project", WORKER+"projects:\n  - name: p\n    envVarGroups:\n      - name: g\n        envVars:\n          - key: A\n            value: b\n    environments: []\n"),
+    ("what Render gives", VARS+service("api", "envVarKey: RENDER_EXTERNAL_URL", "web")+API),
+    ("a database of its service's name", VARS+"      - key: A\n        fromDatabase: {name: consumer, property: host}\ndatabases:\n  - name: consumer\n"),
+    ("a group of its service's name", VARS+"      - fromGroup: consumer\n"+GROUP.replace("shared", "consumer")),
     ("a workflow", "services:\n  - type: workflow\n    name: w\n    runtime: python\n    region: ohio\n    repo: https://example.org/a\n    buildCommand: b\n    startCommand: s\n"),
 )  # fmt: skip
 
@@ -84,3 +89,15 @@ def test_a_worker_has_no_address() -> None:
 @pytest.mark.parametrize("text", [case[1] for case in SOUND], ids=[case[0] for case in SOUND])
 def test_of_what_fits_together_nothing_is_said(text: str) -> None:
     assert check_blueprint(text, "render.yaml") == ()
+
+
+def test_a_store_and_a_server_of_one_name_are_told_apart_by_type() -> None:
+    asked = (
+        VARS
+        + service("both", "property: connectionString")
+        + service("both", "property: host", "web").replace("key: A", "key: B")
+    )
+    for pair in (STORE + API, API + STORE):
+        text = asked + pair.replace("cache", "both").replace("name: api", "name: both")
+        (found,) = check_blueprint(text, "render.yaml")
+        assert (found.rule, found.severity) == (Rule.DUPLICATE_NAME, WARNING)
