@@ -77,4 +77,6 @@ NEGATIVES: tuple[str, ...] = (
     "error: command 'gcc' failed: No such file or directory\nInstalled 2 packages in 14ms\n + redis==5.0.1\n",
     "src/app.c:1:10: fatal error: app_config.h: No such file or directory",
     "WARNING: The requested image's platform (linux/amd64) does not match the detected host platform (linux/arm64/v8) and no specific platform was requested\napp listening on port 3000",
+    "SequelizeConnectionRefusedError: connect ECONNREFUSED 172.20.0.2:5432",
+    "Log directory /var/lib/kafka/data is already formatted. Use --ignore-formatted to ignore this directory and format the others.\n===> Launching kafka ...",
 )

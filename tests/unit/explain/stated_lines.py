@@ -287,4 +287,12 @@ LINES: tuple[tuple[str, str], ...] = (
     ("mysql-not-ready", "django.db.utils.OperationalError cant connect to MySQL on mysql."),
     ("hash-mismatch", "Error: Installer hash mismatch for version 4.18.3. Expected: 0d7e1b4a06a9, Got: 42541f6b0c6f"),
     ("no-matching-distribution", "Because the requested Python version (>=3.8) does not satisfy Python>=3.10 and x==2.2.0 depends on Python>=3.10, we can conclude that x==2.2.0 cannot be used."),
+    ("kafka-advertised-listener", "java.lang.IllegalArgumentException: requirement failed: There must be at least one advertised listener."),
+    ("kafka-advertised-listener", "java.lang.IllegalArgumentException: requirement failed: The advertised.listeners config must be empty when process.roles=controller"),
+    ("kafka-advertised-listener", "ERROR: No listener or advertised hostname configuration provided in environment."),
+    ("kafka-advertised-listener", "ConnectionError: Unable to connect to any of the names for 2aba43d449ac:9092"),
+    ("unsupported-wheel", "error: Distribution 'x==3.0.0' can't be installed because the binary distribution is incompatible with the current platform"),
+    ("index-unreachable", "pip._vendor.urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool(host='files.index.invalid', port=443): Read timed out."),
+    ("mysql-not-ready", "SequelizeConnectionRefusedError: connect ECONNREFUSED 172.20.0.2:3306"),
+    ("kafka-cluster-id", "kafka.common.InconsistentNodeIdException: Configured node.id '1001' doesn't match stored node.id '1389' in meta.properties."),
 )  # fmt: skip
