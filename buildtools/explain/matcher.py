@@ -108,7 +108,7 @@ def _match(rule: Rule, documents: Sequence[Document]) -> Match | None:
             return None
         if any(_anywhere(pattern, documents) for pattern in rule.unless):
             return None
-        if rule.fading and _SUCCESS.search(document.text, found.end()):
+        if _has_passed(rule, document, found):
             return None
         confidence = rule.confidence
         if rule.context and not any(_anywhere(pattern, documents) for pattern in rule.context):
@@ -128,6 +128,16 @@ def _match(rule: Rule, documents: Sequence[Document]) -> Match | None:
             named=named,
         )
     return None
+
+
+def _has_passed(rule: Rule, document: Document, found: re.Match[str]) -> bool:
+    """Whether the text ends well, or goes on, after it says so last, as if it had been well."""
+    if rule.fading and _SUCCESS.search(document.text, found.end()):
+        return True
+    if not rule.over:
+        return False
+    last = max(again.end() for p in rule.any for again in search(p, document, rule.lines))
+    return any(p.expression.search(document.text, last) for p in rule.over)
 
 
 def _left_of_it(document: Document, found: re.Match[str]) -> float:

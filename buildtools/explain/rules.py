@@ -19,7 +19,7 @@ from buildtools.explain.anchors import anchors_of
 from buildtools.findings import Cause
 
 _KEYS = frozenset(
-    {"id", "cause", "confidence", "source", "any", "where", "unless", "lines", "fading"}
+    {"id", "cause", "confidence", "source", "any", "where", "unless", "lines", "fading", "over"}
     | {"context", "alone", "explanation", "remedy", "commands"}
 )
 
@@ -40,7 +40,7 @@ class Rule:
     when that is not known; ``where``: each of them must match somewhere in the text;
     ``unless``: none of them may. ``context``: when none of these stands anywhere in the text, the
     words may be about something else, and the confidence is ``alone``. ``fading``: a trouble that
-    passes, over when the text ends well.
+    passes, over when the text ends well; ``over``: and as soon as one of these stands after it.
     ``remedy`` and ``commands``, where given, stand before those of the cause.
     """
 
@@ -56,6 +56,7 @@ class Rule:
     alone: float = 0.0
     lines: int = 0
     fading: bool = False
+    over: tuple[Pattern, ...] = ()
     explanation: str = ""
     remedy: str = ""
     commands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -137,6 +138,7 @@ def _rule(
             alone=float(entry.get("alone", 0.0)),
             lines=int(entry.get("lines", 0)),
             fading=bool(entry.get("fading", False)),
+            over=_patterns(entry.get("over", ())),
             explanation=" ".join(str(entry.get("explanation", "")).split()),
             remedy=" ".join(str(entry.get("remedy", "")).split()),
             commands={key: _words(value) for key, value in entry.get("commands", {}).items()},

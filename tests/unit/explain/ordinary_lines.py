@@ -79,4 +79,6 @@ NEGATIVES: tuple[str, ...] = (
     "WARNING: The requested image's platform (linux/amd64) does not match the detected host platform (linux/arm64/v8) and no specific platform was requested\napp listening on port 3000",
     "SequelizeConnectionRefusedError: connect ECONNREFUSED 172.20.0.2:5432",
     "Log directory /var/lib/kafka/data is already formatted. Use --ignore-formatted to ignore this directory and format the others.\n===> Launching kafka ...",
+    "RuntimeWarning: numpy.ufunc size changed, may indicate binary incompatibility. Expected 192 from C header, got 216 from PyObject",
+    "the parser did not find CSV headers in the first row",
 )

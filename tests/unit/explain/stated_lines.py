@@ -295,4 +295,7 @@ LINES: tuple[tuple[str, str], ...] = (
     ("index-unreachable", "pip._vendor.urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool(host='files.index.invalid', port=443): Read timed out."),
     ("mysql-not-ready", "SequelizeConnectionRefusedError: connect ECONNREFUSED 172.20.0.2:3306"),
     ("kafka-cluster-id", "kafka.common.InconsistentNodeIdException: Configured node.id '1001' doesn't match stored node.id '1389' in meta.properties."),
+    ("abi-mismatch", "numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header, got 88 from PyObject"),
+    ("missing-library", "ImportError: libssl-9ad06800.so.1.1.1k: cannot open shared object file: No such file or directory"),
+    ("index-unreachable", "info There appears to be trouble with your network connection. Retrying..."),
 )  # fmt: skip

@@ -32,4 +32,10 @@ TEXTS: tuple[tuple[str, str], ...] = (
     ("foreign-arch", "WARNING: The requested image's platform (linux/amd64) does not match the detected host platform (linux/arm64/v8)\ndb exited with code 139"),
     ("unknown", "    Updating index\nwarning: spurious network error (2 tries remaining): could not read directory '/cargo/registry/index/.git/refs': Value too large for defined data type; class=Os (2)\nerror: Unable to update registry"),
     ("no-matching-distribution", "error: No solution found when resolving dependencies\n  cause: Because the requested Python version (>=3.8) does not satisfy Python>=3.10 and x==2.2.0 depends on Python>=3.10, we can conclude that x==2.2.0 cannot be used.\n         And because your project depends on x==2.2.0, we can conclude that your project's requirements are unsatisfiable."),
+    ("missing-client-headers", "Collecting netCDF4\n      hdf5 headers not found in /usr/include\n      ValueError: did not find HDF5 headers"),
+    ("hash-mismatch", "  - Downloading poetry-1.1.6-linux.tar.gz (72.33MB)\nRuntimeError: Hashes for poetry-1.1.6-linux.tar.gz do not match: a812 != 763e"),
+    ("unknown", "[3/5] Fetching packages...\ninfo There appears to be trouble with your network connection. Retrying...\n[4/5] Linking dependencies...\nerror /a/node_modules/x: Command failed."),
+    ("hash-mismatch", "WARNING: Retrying (Retry(total=4)) after connection broken by 'ReadTimeoutError': /simple/x/\n  Downloading x-1.0.tar.gz (1 kB)\nERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE."),
+    ("index-unreachable", "  Downloading a-1.0.tar.gz (1 kB)\nCollecting x\nWARNING: Retrying (Retry(total=0)) after connection broken by 'ReadTimeoutError': /simple/x/\nERROR: No matching distribution found for x"),
+    ("index-unreachable", "  Retrying (Retry(total=4, connect=None, read=None, redirect=None, status=None)) after \\\nconnection broken by 'ConnectTimeoutError(<o\\\nbject at 0x7>, 'Connection to index.invalid timed out. (connect timeout=15\\\n)')': /simple/x/"),
 )  # fmt: skip
