@@ -15,6 +15,7 @@ from contract.crashing import STEPS
 from contract.random_operations import History, differences, play
 from contract.stage import GROUP, Feed, operation, rows, user
 from servers.mariadb import MariaDb, running
+from servers.mysql import MySql
 
 from database_consumer.stores.base import Position, StoreUnavailable
 from database_consumer.stores.opening import open_mysql
@@ -24,9 +25,11 @@ pytestmark = pytest.mark.server
 _NO_SUCH_THREAD = 1094
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
-    with running(tmp_path_factory.mktemp("mariadb") / "server") as server:
+@pytest.fixture(scope="module", params=[MariaDb, MySql])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MariaDb]:
+    with running(tmp_path_factory.mktemp("database") / "server", kind=request.param) as server:
         yield server
 
 

@@ -1,4 +1,7 @@
-"""The contract over a real MariaDB, through PyMySQL and, where it is installed, mysqlclient."""
+"""The contract over a real MariaDB and a real MySQL, through PyMySQL and mysqlclient.
+
+The latter where it is installed.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from contract.alike import *  # noqa: F403
 from contract.stage import Make, Setup
 from contract.suite import *  # noqa: F403
 from servers.mariadb import MariaDb, running
+from servers.mysql import MySql
 
 from database_consumer.stores.base import Store
 from database_consumer.stores.opening import open_mysql
@@ -20,11 +24,14 @@ pytestmark = pytest.mark.server
 _numbers = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
+@pytest.fixture(scope="module", params=[MariaDb, MySql])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MariaDb]:
     # Nothing here kills the server, so its log need not be on the disk at once.
     options = ("--innodb-flush-log-at-trx-commit=0", "--skip-innodb-doublewrite")
-    with running(tmp_path_factory.mktemp("mariadb") / "server", options=options) as server:
+    folder = tmp_path_factory.mktemp("database") / "server"
+    with running(folder, options=options, kind=request.param) as server:
         yield server
 
 

@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from contract.stage import Feed, operation, reasons, user
 from servers.mariadb import MariaDb, running
+from servers.mysql import MySql
 
 from database_consumer import ledger
 from database_consumer.entities import shipped
@@ -25,9 +26,11 @@ from database_consumer.stores.sqlstore import SqlStore
 pytestmark = pytest.mark.server
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
-    with running(tmp_path_factory.mktemp("mariadb") / "server") as server:
+@pytest.fixture(scope="module", params=[MariaDb, MySql])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MariaDb]:
+    with running(tmp_path_factory.mktemp("database") / "server", kind=request.param) as server:
         yield server
 
 
@@ -207,9 +210,10 @@ def test_odd_tables_are_read_and_written_or_left_out(
 ) -> None:
     url = server.database("odd").replace("mysql://", "mysql+pymysql://")
     engine = sa.create_engine(url, poolclass=sa.NullPool)
+    uuids = "UUID" if type(server) is MariaDb else "CHAR(36)"  # MySQL has no such type
     with engine.begin() as connection:
         for one in ODD:
-            connection.exec_driver_sql(one)
+            connection.exec_driver_sql(one.replace("UUID", uuids))
     found = reflected_tables(engine)
     assert set(found) == {"select", "uuids", "codes", "narrow"}
     for name, why in (("floats", "FLOAT"), ("places", "place"), ("versions", "BIGINT")):

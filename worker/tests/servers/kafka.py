@@ -79,12 +79,15 @@ log.retention.ms=-1
 """
 
 
+def cache_folder() -> Path:
+    """Where servers that Maven brings are kept: below `KAFKA_TEST_CACHE`, else the user's cache."""
+    home = os.environ.get("KAFKA_TEST_CACHE") or os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "database-consumer-tests"
+
+
 def kafka_libraries(version: KafkaVersion) -> Path:
     """The folder with the jars, filled on first use."""
-    home = os.environ.get("KAFKA_TEST_CACHE") or os.environ.get("XDG_CACHE_HOME")
-    cache = Path(home) if home else Path.home() / ".cache"
-    folder = cache / "database-consumer-tests" / f"kafka-{version}"
-    libraries = folder / "libs"
+    libraries = cache_folder() / f"kafka-{version}" / "libs"
     if libraries.exists():
         return libraries
     group, artifact, log_version = _LOGGING[version]

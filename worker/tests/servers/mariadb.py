@@ -69,13 +69,16 @@ class MariaDb:
         ]
         subprocess.run(words, check=True, capture_output=True, timeout=120)
 
-    def start(self) -> None:
+    def program(self) -> list[str]:
+        """The server's program, with what only it needs."""
         server = program("mariadbd", "mysqld")
         if server is None:
             raise FileNotFoundError("mariadbd")
+        return [server, "--no-defaults"]
+
+    def start(self) -> None:
         words = [
-            server,
-            "--no-defaults",
+            *self.program(),
             f"--datadir={self.folder / 'data'}",
             f"--tmpdir={self.folder}",  # its own: a server that starts empties the one it has
             f"--port={self.port}",
@@ -96,11 +99,11 @@ class MariaDb:
         deadline = time.monotonic() + READY_SECONDS
         while True:
             if self.process is None or self.process.poll() is not None:
-                raise RuntimeError(f"MariaDB ended: {self._log.read_text()[-2000:]}")
+                raise RuntimeError(f"the server ended: {self._log.read_text()[-2000:]}")
             if self._answers():
                 return
             if time.monotonic() > deadline:
-                raise TimeoutError(f"MariaDB does not answer: {self._log.read_text()[-2000:]}")
+                raise TimeoutError(f"no answer: {self._log.read_text()[-2000:]}")
             time.sleep(0.05)
 
     def _answers(self) -> bool:
@@ -160,15 +163,17 @@ class MariaDb:
 
 
 @contextmanager
-def running(folder: Path, *, options: tuple[str, ...] = ()) -> Iterator[MariaDb]:
+def running(
+    folder: Path, *, options: tuple[str, ...] = (), kind: type[MariaDb] = MariaDb
+) -> Iterator[MariaDb]:
     """A server with the worker's account, until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
         # The server runs as the user mysql, who may not enter pytest's folders, now or after the
         # next session of pytest has closed them again.
-        folder = Path(tempfile.mkdtemp(prefix="mariadb-"))
+        folder = Path(tempfile.mkdtemp(prefix="database-"))
         folder.chmod(0o755)
-    server = MariaDb(folder, options=options)
+    server = kind(folder, options=options)
     try:
         server.create()
         server.start()
