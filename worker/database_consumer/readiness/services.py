@@ -15,7 +15,7 @@ _WRONG_DATABASE = {
     2026: "check DB_SSL_CA, DB_SSL_CERT, DB_SSL_KEY and the server's TLS settings",
     3159: "the server takes encrypted connections only: set DB_SSL_CA",
     2059: "the server's authentication plugin is not available to this driver",
-    2061: "the server's authentication plugin is not available to this driver",
+    2061: "let the server take TLS; or install the package cryptography beside PyMySQL",
 }
 
 _UNTRUSTED = "certificate verify failed"

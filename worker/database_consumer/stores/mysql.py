@@ -48,6 +48,9 @@ _LOST = frozenset({0, 1053, 1077, 1078, 1079, 1080, 1152, 1158, 1159, 1160, 1161
 _CLIENT_ERRORS = range(2000, 2100)
 """Numbers after which the connection is of no use: the client library's own, shutdown, killed."""
 
+_NO_PLUGIN = 2061
+"""CR_AUTH_PLUGIN_ERR: MySQL's ``caching_sha2_password`` takes a password over TLS or RSA only."""
+
 _FOUND_ROWS = 2
 """CLIENT_FOUND_ROWS of the protocol's capability flags."""
 
@@ -108,7 +111,13 @@ class MysqlLedger(SqlLedger):
         words, options = self.engine.dialect.create_connect_args(self.engine.url)
         merged = {**options, **self._options}
         merged["client_flag"] = int(merged.get("client_flag", 0)) & ~_FOUND_ROWS
-        return self._driver.connect(*words, **merged)
+        try:
+            return self._driver.connect(*words, **merged)
+        except RuntimeError as error:
+            # PyMySQL's way to say that it cannot encrypt a password: no error of a database.
+            if "cryptography" not in str(error):
+                raise
+            raise self._driver.OperationalError(_NO_PLUGIN, f"no TLS, and {error}") from error
 
     def _start(self) -> None:
         """Set a new connection up; MySQL starts a transaction with the first statement."""
