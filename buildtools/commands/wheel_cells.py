@@ -20,6 +20,7 @@ from buildtools.acquire import (
     build,
     fetch,
 )
+from buildtools.acquire.floors import higher_floor
 from buildtools.commands.wheel_asked import Cell
 from buildtools.deploy.matrix import runner_job
 from buildtools.errors import BuildtoolsError
@@ -310,9 +311,21 @@ class _Work:
             if unfit and not cell.version:
                 raise UnfitVersionError(unfit, why) from error
             error.why = "; ".join(filter(None, (error.why, f"and of the index: {why}")))
+            ways = [error.next_step, self._for_less(request)]
             if cell.recipe.alternative and not error.next_step:
-                error.next_step = f"{cell.recipe.alternative} can stand in for it there"
+                ways.append(f"{cell.recipe.alternative} can stand in for it there")
+            error.next_step = "; or ".join(filter(None, ways))
             raise
+
+    def _for_less(self, request: WheelRequest) -> str:
+        """The newer place that the index has a wheel for; empty where there is none."""
+        try:
+            place, version = higher_floor(request, self.tools, recipe=self.cell.recipe)
+        except BuildtoolsError:
+            return ""
+        if place == request.place:
+            return ""
+        return f"the index has {version} for --target {place.spec}"
 
     def _build(self, request: WheelRequest, backend: Backend) -> AcquiredWheel:
         """The wheel from source; what its proof will want is fetched while it is compiled."""

@@ -255,15 +255,17 @@ def test_a_killed_build_leaves_nothing_and_the_next_one_is_whole(tmp_path: Path)
 
 @pytest.mark.network
 @pytest.mark.parametrize(
-    ("driver", "target", "why"),
+    ("driver", "target", "why", "newer"),
     [
-        ("mysql-connector-python", "linux/aarch64/musl", "distribution packages are of Linux"),
-        ("mysql-connector-python", "linux/x86_64/glibc2.12", "libmysqlclient"),
+        ("mysql-connector-python", "linux/aarch64/musl", "distribution packages are of Linux", ""),
+        ("mysql-connector-python", "linux/x86_64/glibc2.12", "libmysqlclient", "glibc2."),
+        ("mysql-connector-python", "darwin/arm64/macos11", "distribution packages", "macos1"),
     ],
 )
 def test_a_target_that_a_driver_cannot_have_is_refused_with_the_reason(
-    driver: str, target: str, why: str, tmp_path: Path
+    driver: str, target: str, why: str, newer: str, tmp_path: Path
 ) -> None:
+    """And with the floor from which on the index has it, if there is one."""
     words, environment = wheel_command(
         tmp_path / "house", tmp_path / "cache", driver, "--target", target
     )
@@ -276,3 +278,5 @@ def test_a_target_that_a_driver_cannot_have_is_refused_with_the_reason(
     assert cell.state == "missing"
     assert why in cell.reason, cell.reason
     assert Wheelhouse(tmp_path / "house").wheels() == ()
+    place = target.rpartition("/")[0]
+    assert (f" for --target {place}/{newer}" in done.stderr) == bool(newer), done.stderr
