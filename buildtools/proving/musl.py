@@ -29,7 +29,7 @@ from buildtools.processes import clean_environment, run
 from buildtools.proving.trees import Tree, releases_with
 from buildtools.targets import PythonAbi, Target, parse_target
 
-RECIPE = 2
+RECIPE = 3
 """Counts up when what is compiled changes; older interpreters of the cache are then left alone."""
 
 LACKS = frozenset({"ssl", "sqlite3", "ctypes", "zlib"})
@@ -176,7 +176,7 @@ def _loader(tools: Tools, arch: str, folder: Path) -> None:
 def _compile(tools: Tools, target: Target, own: Interpreter, source: Path, room: Path) -> None:
     """``configure`` and ``make python`` for the target, in ``room/build``."""
     zig = Zig(program=tools.zig(), triple=triple(target, None), cache=tools.cache / "zig")
-    build = _Build(folder=room / "build", environment=_environment(zig, room))
+    build = _Build(folder=room / "build", environment=configure_environment(zig, room))
     build.folder.mkdir()
     version = source.name.removeprefix("Python-")
     tools.on_event("proof", f"configuring CPython {version} for {zig.triple}", None)
@@ -212,7 +212,7 @@ def _compile(tools: Tools, target: Target, own: Interpreter, source: Path, room:
         )
 
 
-def _environment(zig: Zig, room: Path) -> dict[str, str]:
+def configure_environment(zig: Zig, room: Path) -> dict[str, str]:
     """The compilers and the answers that configure is given."""
     programs = write_compilers(zig, room / "bin")
     # configure insists on a readelf when it cross-compiles, and never runs it.
@@ -229,6 +229,10 @@ def _environment(zig: Zig, room: Path) -> dict[str, str]:
             # zig makes an error of __DATE__, which the interpreter tells about itself.
             "CC": f"{programs['cc']} -Wno-date-time",
             "CXX": f"{programs['c++']} -Wno-date-time",
+            # From 3.13 on musl is known by this name, which its stdarg.h defines and clang's own,
+            # taken before it, does not (CPython's Misc/platform_triplet.c); without it modules
+            # would be looked for under a suffix that no wheel has.
+            "CPP": f"{programs['cc']} -E -D__DEFINED_va_list",
             "AR": str(programs["ar"]),
             "RANLIB": str(programs["ranlib"]),
             "READELF": str(silent),

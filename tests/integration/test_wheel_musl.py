@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,10 +19,12 @@ from typing import Any
 import pytest
 
 from buildtools.acquire import Tools
+from buildtools.acquire.cross import Zig, triple
 from buildtools.acquire.wheelfiles import unpack
-from buildtools.host import interpreter_of
+from buildtools.host import interpreter_facts, interpreter_of
 from buildtools.probes import Status
 from buildtools.proving import Place, find_place, trial
+from buildtools.proving.musl import configure_environment
 from buildtools.recipes import load_recipes
 from buildtools.targets import LibCFamily, parse_target
 from buildtools.wheelhouse import Wheelhouse
@@ -91,6 +94,28 @@ def test_the_python_is_one_of_musl(place: Place) -> None:
     assert target.libc is not None
     assert target.libc.family is LibCFamily.MUSL
     assert place.interpreter.abi.ext_suffixes[0] == ".cpython-311-x86_64-linux-musl.so"
+
+
+def test_configure_takes_the_compiler_for_one_of_musl(
+    place: Place, folder: Path, tmp_path: Path
+) -> None:
+    """As CPython 3.13's ``Misc/platform_triplet.c`` asks; else it looks for no wheel's suffix."""
+    tools = Tools(cache=folder / "buildtools", python=interpreter_facts())
+    libc = triple(place.interpreter.target, None)
+    zig = Zig(program=tools.zig(), triple=libc, cache=tmp_path)
+    environment = configure_environment(zig, tmp_path)
+    (tmp_path / "libc.c").write_text(
+        "#include <features.h>\n#include <stdarg.h>\n"
+        "#ifdef __GLIBC__\nLIBC=gnu\n#elif defined(__DEFINED_va_list)\nLIBC=musl\n#endif\n"
+    )
+    done = subprocess.run(
+        [*shlex.split(environment["CPP"]), str(tmp_path / "libc.c")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "LIBC=musl" in done.stdout
 
 
 def test_a_module_of_glibc_fails_there(place: Place, folder: Path, tmp_path: Path) -> None:
