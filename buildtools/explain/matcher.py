@@ -29,8 +29,11 @@ _INSTALLED = re.compile(
     r"Successfully installed (?P<names>.+)|Installed \d+ packages? in |\badded \d+ packages?\b"
     r"|Successfully tagged |naming to \S+ .*done|Your service is live|Build successful"
     r"|Verifying deploy\.* done|Installing the current project: "
+    r"|No dependencies to install or update"
+    r"|(?:^|\W)Done in \d[\d.]*m?s\b|All dependencies are now up-to-date|Bundle complete!"
+    r"|Executing transaction: .*\bdone|\bFinished .{1,40} target\(s\) in "
 )
-"""How pip, uv, npm, docker, Render, Heroku and poetry say that all was done."""
+"""How pip, uv, poetry, pipenv, conda, npm, yarn, pnpm, cargo, docker and hosts say: all done."""
 _TOOLS = re.compile(r"\s*(?:(?:pip|setuptools|wheel|uv|poetry|pipenv|virtualenv)-[\w.+!]+\s*)+$")
 """Nothing but the tools that install: renewing them is no sign that the install went well."""
 _AFTERWORDS = re.compile(
@@ -60,8 +63,8 @@ _OF_AN_INSTALL = frozenset(
 """What ends an install; where that went well after all, by a retry or another way, it is over."""
 _DOUBTED = 0.5
 _TYPED = re.compile(
-    r"^(?:[^\n]{0,60}[$%\u276f\u279c]|>) ?(?:sudo )?(?:pip3?|python3?|uv|poetry|pipenv|conda"
-    r"|apt(?:-get)?|apk|dnf|yum|brew|npm|yarn|pnpm|docker|export)\b",
+    r"^(?:[^\n]{0,60}(?:[$%\u276f\u279c]|@[^\s#]{1,60}#|[A-Z]:\\[^\n>]{0,80}>)|>) ?(?:sudo )?"
+    r"(?:pip3?|python3?|uv|poetry|pipenv|conda|apt(?:-get)?|apk|dnf|yum|brew|npm|yarn|pnpm|docker|export)\b",
     re.MULTILINE,
 )
 """A command at a prompt: what went well after it went well because somebody did something."""

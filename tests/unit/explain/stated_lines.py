@@ -51,6 +51,11 @@ LINES: tuple[tuple[str, str], ...] = (
         "libc-too-old",
         "/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.34' not found (required by ./x.so)",
     ),
+    ("libc-too-old", "/lib64/libc.so.6: version GLIBC_2.28' not found (required by /a/x.abi3.so)"),
+    ("libstdcxx-too-old", "libstdc++.so.6: version GLIBCXX_3.4.29' not found (required by /a/x.so)"),
+    ("abi-mismatch", "numpy.dtype has the wrong size, try recompiling"),
+    ("missing-pkg-config", "ERROR: Pkg-config for machine host machine not found. Giving up."),
+    ("missing-native-module", 'Error: Could not load the "sharp" module using the linux-x64 runtime'),
     (
         "libstdcxx-too-old",
         "/usr/lib/libstdc++.so.6: version `GLIBCXX_3.4.30' not found (required by x.node)",

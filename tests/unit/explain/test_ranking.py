@@ -122,6 +122,12 @@ WELL = (
     "added 12 packages in 3s\n\nfound 0 vulnerabilities",
     "#15 exporting to image\n#15 naming to registry.invalid/app done\n#15 DONE 0.3s",
     "==> Build successful",
+    "Done in 12.30s.",
+    "Done in 5.2s using pnpm v10.1.0",
+    "All dependencies are now up-to-date!",
+    "Executing transaction: ...working... done",
+    "No dependencies to install or update",
+    "    Finished `release` profile [optimized] target(s) in 20.11s",
 )
 
 
@@ -154,8 +160,10 @@ def test_installing_newer_tools_gets_over_nothing() -> None:
     [
         "Successfully installed flask-3.0.0",
         "$ sudo apt-get install libpq-dev\nSuccessfully installed psycopg2-2.9",
+        "root@a1b2:/app# apt-get install libpq-dev\nSuccessfully installed psycopg2-2.9",
+        "C:\\proj>pip install psycopg2\nSuccessfully installed psycopg2-2.9",
     ],
-    ids=["another package", "something was done"],
+    ids=["another package", "something was done", "by root", "on Windows"],
 )
 def test_what_somebody_had_to_get_over_is_named_with_doubt(end: str) -> None:
     found = explain(f"{FAILED['no-matching-distribution']}\n{end}\n")
