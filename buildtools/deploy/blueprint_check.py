@@ -22,6 +22,7 @@ from buildtools.deploy.blueprint_reading import (
 )
 from buildtools.deploy.blueprint_references import across_services
 from buildtools.deploy.blueprint_rules import OLD_RUNTIME, of_service, of_variable
+from buildtools.deploy.blueprint_serving import of_serving
 from buildtools.deploy.blueprint_shapes import (
     CRON,
     KEY_VALUE,
@@ -203,6 +204,7 @@ class _Walk:
             )
         elif kind in _SERVICE_SHAPES:
             self.findings.extend(of_service(node, self.path))
+            self.findings.extend(of_serving(node, self.path))
 
     def _field(self, kind: Shape, name: str, key: yaml.Node, value: yaml.Node) -> None:
         if (

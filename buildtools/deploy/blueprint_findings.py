@@ -33,6 +33,8 @@ class Rule(StrEnum):
     OTHER_REGION = "blueprint-other-region"
     INTERPOLATION = "blueprint-interpolation"
     MISSING_COMMAND = "blueprint-missing-command"
+    COMMAND_NOT_RUN = "blueprint-command-not-run"
+    LOCAL_ONLY = "blueprint-local-only"
     BAD_SCHEDULE = "blueprint-bad-schedule"
     BAD_ADDRESS = "blueprint-bad-address"
     OPEN_TO_ALL = "blueprint-open-to-all"
@@ -70,6 +72,8 @@ _REMEDIES = {
     Rule.OTHER_REGION: "Put both in one region: the private network does not reach another.",
     Rule.INTERPOLATION: "Write the value out, or put it together when the program starts.",
     Rule.MISSING_COMMAND: "Add the command; without it the service does not build or start.",
+    Rule.COMMAND_NOT_RUN: "Move it to the Dockerfile, or write dockerCommand to start otherwise.",
+    Rule.LOCAL_ONLY: "Let it listen on 0.0.0.0 and $PORT: --host 0.0.0.0 --port $PORT.",
     Rule.BAD_SCHEDULE: "Write five fields: minute hour day month weekday.",
     Rule.BAD_ADDRESS: "Write an address or a range such as 203.0.113.4/30.",
     Rule.OPEN_TO_ALL: "List the addresses that may connect, or [] for internal traffic only.",

@@ -26,6 +26,7 @@ _CRON: tuple[tuple[int, int, tuple[str, ...]], ...] = (
     (0, 7, _DAYS),
 )
 """The least and the most of a schedule's fields, and the names that the least and more go by."""
+_NAME = re.compile(r"[A-Za-z_.-][\w.-]*", re.ASCII)
 _INTERPOLATED = re.compile(r"\$\{\{? ?[A-Za-z_][\w.-]* ?\}?\}")
 _FREE = "free"
 _COMMANDED = frozenset({"web", "worker", "pserv", "cron", "workflow"})
@@ -173,7 +174,13 @@ def of_variable(node: yaml.Node, path: str, *, in_group: bool) -> Iterator[Bluep
     if "key" not in fields and not in_group:
         said = "an environment variable needs key or fromGroup"
         yield variable.at("", Rule.MISSING_KEY, said)
+        return
     name = variable.value("key") or ""
+    if name and not _NAME.fullmatch(name):
+        said = f"{name!r} is no name of a variable: letters, digits and _ . - only, no digit first"
+        yield BlueprintFinding.at_node(
+            fields["key"][1], Rule.WRONG_VALUE, said, path=path, severity=Severity.WARNING
+        )
     yield from _source(variable, name, in_group=in_group)
     if "value" in fields:
         yield from _plain_value(name, fields["value"][1], path)

@@ -275,10 +275,11 @@ def test_an_alias_in_a_circle_ends() -> None:
 
 @pytest.mark.parametrize("runtime", ["python", "static", "docker"])
 def test_runtimes_old_name_is_still_read(runtime: str) -> None:
-    commands = {"static": "", "docker": ""}.get(runtime, "    startCommand: b\n")
-    text = f"services:\n  - type: web\n    name: a\n    env: {runtime}\n    buildCommand: b\n{commands}"
-    if runtime == "static":
-        text += "    staticPublishPath: dist\n"
+    commands = {
+        "static": "    buildCommand: b\n    staticPublishPath: dist\n",
+        "docker": "    dockerCommand: b\n",
+    }.get(runtime, "    buildCommand: b\n    startCommand: b\n")
+    text = f"services:\n  - type: web\n    name: a\n    env: {runtime}\n{commands}"
     (found,) = check_blueprint(text, "render.yaml")
     assert (found.rule, found.severity, found.line, found.column) == (
         Rule.DEPRECATED, Severity.WARNING, 4, 5
