@@ -30,6 +30,8 @@ _DRIVERS = (
     ("PyMySQL", r"\bpymysql\b"),
 )
 """This project's drivers, by the words that betray them; the first one found counts."""
+_PURE = frozenset({"PyMySQL"})
+"""Those without compiled code: nothing comes of building them anew."""
 
 _OTHERS = (
     re.compile(
@@ -93,10 +95,13 @@ def remedy_for(match: Match, text: str, place: Place) -> tuple[str, tuple[str, .
     commands += _packages(entry.get("packages"), match, text, place)
     if not commands:
         commands += [str(command).format(**words).rstrip() for command in entry.get("any", ())]
+    if driver in _PURE:
+        commands = [command for command in commands if not command.startswith(_BUILDING)]
     one_blank = (" ".join(command.split()) for command in commands)
     return rule.remedy or str(entry["remedy"]), tuple(dict.fromkeys(one_blank))
 
 
+_BUILDING = ("buildtools rebuild", "buildtools wheel")
 _SPECIAL = frozenset({Family.MACOS, Family.WINDOWS})
 
 

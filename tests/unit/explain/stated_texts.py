@@ -2,6 +2,9 @@
 """Texts of several lines, whose root is another than what one line would say alone."""
 
 TEXTS: tuple[tuple[str, str], ...] = (
+    ("shadowed", 'File "pkg/network/__init__.py", line 10, in <module>\n    from ._network import x\nImportError: No module named _network'),
+    ("shadowed", '  File "numpy/__init__.py", line 131, in <module>\n    raise ImportError(msg)\nImportError: Error importing numpy: you should not try to import numpy from\n        its source directory'),
+    ("missing-native-module", '  File "/var/task/numpy/__init__.py", line 131, in <module>\n    raise ImportError(msg)\nImportError: Error importing numpy: you should not try to import numpy from\n        its source directory'),
     ("macos-too-old", "Symbol not found: (_mkfifoat)\n  Referenced from: '/a/Python'\n  Expected in: '/usr/lib/libSystem.B.dylib'"),
     ("macos-too-old", "Library not loaded: @loader_path/libXau.6.dylib\n/a/libXau.6.dylib: cannot load 'libXau.6.dylib' (load command 0x80000034 is unknown)"),
     ("missing-library", "Error loading shared library libstdc++.so.6: No such file or directory (needed by /a/node)\nError relocating /a/node: _ZNSt7__cxx1112basic_stringIcE6resizeEmc: symbol not found"),

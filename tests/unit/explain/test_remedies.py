@@ -53,6 +53,17 @@ def test_headers_are_named_as_their_package() -> None:
     assert "apt-get install -y libpq-dev" in explain(text).commands
 
 
+def test_a_pure_driver_wants_a_package_and_no_rebuild() -> None:
+    text = (
+        '  File "/srv/site-packages/pymysql/_auth.py", line 143, in sha2_rsa_encrypt\n'
+        "RuntimeError: 'cryptography' package is required for sha256_password or "
+        "caching_sha2_password auth methods\n"
+    )
+    found = explain(text)
+    assert found.commands == ("pip install cryptography", "buildtools verify PyMySQL --dsn URL")
+    assert "cryptography" in found.remedy
+
+
 def test_an_addon_of_node_is_rebuilt_by_npm() -> None:
     text = (
         "Error: The module '/a/node_modules/better-sqlite3/build/Release/x.node'\n"
