@@ -49,17 +49,20 @@ def unpack_with_dependencies(
     dependency has no wheel there.
     """
     from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
 
     unpack(wheel, folder)
     environment = marker_environment(there.target, there.version)
     request = WheelRequest(distribution="dependencies", target=there.target, python=python)
     wanted = list(requirements_of(folder, environment))
+    _spread(folder)
     seen: set[str] = set()
     while wanted:
         requirement = Requirement(wanted.pop(0))
-        if requirement.name.lower() in seen:
+        name = canonicalize_name(requirement.name)
+        if name in seen:
             continue
-        seen.add(requirement.name.lower())
+        seen.add(name)
         with workroom(tools.cache, "dependencies") as room:
             try:
                 one = _download(str(requirement), request, tools, room)
@@ -69,7 +72,19 @@ def unpack_with_dependencies(
             tree = room / "tree"
             unpack(one, tree)
             wanted += requirements_of(tree, environment, requirement.extras)
-            unpack(one, folder)
+            unpack(one, folder, over=True)
+            _spread(folder)
+
+
+def _spread(folder: Path) -> None:
+    """Put what wheels keep under ``*.data/purelib`` and ``platlib`` where it is installed."""
+    for scheme in ("purelib", "platlib"):
+        for held in sorted(folder.glob(f"*.data/{scheme}")):
+            for path in sorted(held.rglob("*")):
+                if path.is_file():
+                    target = folder / path.relative_to(held)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    path.replace(target)
 
 
 def _download(requirement: str, request: WheelRequest, tools: Tools, room: Path) -> Path:

@@ -26,10 +26,13 @@ _CHUNK = 1 << 20
 _EXECUTABLE = 0o111
 
 
-def unpack(wheel: Path, folder: Path, *, leave: re.Pattern[str] | None = None) -> None:
+def unpack(
+    wheel: Path, folder: Path, *, leave: re.Pattern[str] | None = None, over: bool = False
+) -> None:
     """Unpack a wheel into a folder of its own; names that leave it are refused.
 
-    Files whose name begins with ``leave`` are left out.
+    Files whose name begins with ``leave`` are left out. With ``over`` the folder holds other
+    wheels too, and a file of the same name is written over, as pip does.
 
     Raises :class:`CannotLookError` for a damaged or hostile archive.
     """
@@ -44,11 +47,13 @@ def unpack(wheel: Path, folder: Path, *, leave: re.Pattern[str] | None = None) -
                     target.mkdir(parents=True, exist_ok=True)
                     continue
                 target.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(entry) as source, target.open("xb") as sink:
+                with archive.open(entry) as source, target.open("wb" if over else "xb") as sink:
                     shutil.copyfileobj(source, sink, _CHUNK)
                 if (entry.external_attr >> 16) & _EXECUTABLE:
                     target.chmod(0o755)
-    except (zipfile.BadZipFile, EOFError, FileExistsError) as error:
+    except (
+        zipfile.BadZipFile, EOFError, FileExistsError, IsADirectoryError, NotADirectoryError
+    ) as error:  # fmt: skip
         raise CannotLookError(
             "this wheel cannot be unpacked", where=str(wheel), why=str(error)
         ) from error
