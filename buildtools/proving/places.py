@@ -12,7 +12,7 @@ from buildtools.proving.emulators import emulator, qemu_name
 from buildtools.proving.musl import musl_python
 from buildtools.proving.musltls import with_ssl
 from buildtools.proving.trees import Tree, loader_words, python_tree, releases_with
-from buildtools.targets import LibCFamily, OperatingSystem, PythonAbi, Target
+from buildtools.targets import LibCFamily, OperatingSystem, PythonAbi, Target, extension_suffixes
 
 EMULATED_SECONDS = 300.0
 """What a probe may take under emulation, on a machine with other work to do."""
@@ -140,6 +140,12 @@ def _started(tree: Tree, target: Target, own: Interpreter, tools: Tools) -> Plac
     if there.same_machine != target.same_machine or _too_new(target, there):
         raise AcquireError(
             f"the Python that can be run here is {there.spec}", why=f"the target is {target.spec}"
+        )
+    suffix = extension_suffixes(target, facts.abi)[0]
+    if suffix not in facts.abi.ext_suffixes:
+        raise AcquireError(
+            f"the Python that can be run here imports no file named {suffix}, as wheels have them",
+            why=f"{tree.origin} imports {', '.join(facts.abi.ext_suffixes)}",
         )
     return Place(
         interpreter=facts,

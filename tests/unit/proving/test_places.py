@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from buildtools.acquire import AcquireError, Tools
-from buildtools.proving import NoPlaceError, find_place, hosted_python, trees
+from buildtools.proving import NoPlaceError, find_place, hosted_python, places, trees
 from buildtools.proving.proof import Proven, read_only, wanted_modules
-from buildtools.proving.trees import loader_words, releases_with
+from buildtools.proving.trees import Tree, loader_words, releases_with
 from buildtools.recipes import load_recipes
 from buildtools.targets import parse_python_tag, parse_target
 from tests.unit.acquire.values import HOME, interpreter
@@ -44,6 +45,28 @@ def test_the_machine_itself_is_the_place_for_what_it_can_load(floor: str, tools:
 def test_a_place_that_cannot_be_had_says_why(target: str, why: str, tools: Tools) -> None:
     with pytest.raises(NoPlaceError, match=why):
         find_place(parse_target(target, {}), interpreter(), tools)
+
+
+@pytest.mark.parametrize("libc", ["musl", "gnu"])
+def test_a_python_that_imports_other_names_than_wheels_have_is_no_place(
+    libc: str, tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CPython 3.13 compiled by clang for musl took itself for one of glibc."""
+    target = parse_target("linux/x86_64/musl/cp311", {})
+    facts = interpreter()
+    suffixes = (f".cpython-311-x86_64-linux-{libc}.so", ".so")
+    python = replace(facts.abi, ext_suffixes=suffixes)
+    there = replace(facts, target=parse_target("linux/x86_64/musl1.2", {}).with_python(python))
+    tree = Tree(root=tmp_path, python=tmp_path / "python", origin="one made for it")
+    monkeypatch.setattr(places, "musl_python", lambda *_, **__: tree)
+    monkeypatch.setattr(places, "loader_words", lambda *_, **__: ())
+    monkeypatch.setattr(places, "interpreter_facts", lambda *_, **__: there)
+    if libc == "musl":
+        assert find_place(target, facts, tools).interpreter == there
+    else:
+        said = "imports no file named .cpython-311-x86_64-linux-musl.so.*one made for it imports"
+        with pytest.raises(NoPlaceError, match=said):
+            find_place(target, facts, tools)
 
 
 def test_nothing_is_compiled_unasked(tools: Tools) -> None:
