@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from buildtools.commands import COMMANDS
 from buildtools.commands.options import add_common
-from buildtools.errors import BuildtoolsError, ExitCode, UsageError
+from buildtools.errors import BuildtoolsError, CannotLookError, ExitCode, UsageError
 from buildtools.report import Screen
 
 _FOOT = """
@@ -44,17 +44,22 @@ def run_command_line(words: Sequence[str]) -> int:
         return ExitCode.USAGE
     signal.signal(signal.SIGTERM, _interrupt)
     with Screen(as_json=args.json, quiet=args.quiet) as screen:
+        refusal: BuildtoolsError
         try:
             module = importlib.import_module(f"buildtools.commands.{args.command}")
             code = int(module.run(args, screen))
             sys.stdout.flush()
         except BuildtoolsError as error:
-            return _refused(screen, args.command, error)
+            refusal = error
         except KeyboardInterrupt:
-            return _refused(screen, args.command, _InterruptedError("interrupted"))
+            refusal = _InterruptedError("interrupted")
         except BrokenPipeError:
             return _unread()
-        return code
+        except OSError as error:
+            refusal = _unforeseen(error)
+        else:
+            return code
+        return _refused(screen, args.command, refusal)
 
 
 class _InterruptedError(BuildtoolsError):
@@ -72,6 +77,16 @@ def _refused(screen: Screen, command: str | None, error: BuildtoolsError) -> int
         except BrokenPipeError:
             _unread()
     return error.exit_code
+
+
+def _unforeseen(error: OSError) -> CannotLookError:
+    """What no command foresaw: a disk, a permission, a folder that is gone."""
+    return CannotLookError(
+        "the system refused a file or a folder",
+        where=str(error.filename or ""),
+        why=error.strerror or str(error),
+        next_step="see that this is there, that it may be read and written, and that space is left",
+    )
 
 
 def _unread() -> int:

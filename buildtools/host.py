@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from buildtools.errors import CannotLookError, UsageError
+from buildtools.folders import expanded, home_folder
 from buildtools.processes import clean_environment, run
 from buildtools.targets import (
     LibC,
@@ -90,7 +91,7 @@ def find_interpreter(python: Path | str) -> Path:
     """The executable that a path, a venv folder or a command's name stands for."""
     import shutil
 
-    path = Path(python).expanduser()
+    path = expanded(python)
     if path.is_dir():
         for candidate in (path / "bin" / "python", path / "bin" / "python3"):
             if candidate.exists():
@@ -130,9 +131,7 @@ def interpreter_of(python: PythonAbi) -> Interpreter | None:
     if own.abi.abi == python.abi:
         return own
     name = f"python{python.version}{'t' if python.free_threaded else ''}"
-    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    pyenv = sorted(root.glob(f"{python.version}.*/bin/{name}"), key=_patch_level, reverse=True)
-    candidates: tuple[Path | str, ...] = (name, *pyenv)
+    candidates: tuple[Path | str, ...] = (name, *_pyenv(f"{python.version}.*/bin/{name}"))
     for candidate in candidates:
         try:
             found = interpreter_facts(candidate)
@@ -142,6 +141,16 @@ def interpreter_of(python: PythonAbi) -> Interpreter | None:
         if found.abi.abi == python.abi:
             return found
     return None
+
+
+def _pyenv(pattern: str) -> list[Path]:
+    """What pyenv has under its ``versions``, newest first."""
+    own = os.environ.get("PYENV_ROOT")
+    home = home_folder()
+    root = Path(own) if own else home / ".pyenv" if home else None
+    if root is None:
+        return []
+    return sorted((root / "versions").glob(pattern), key=_patch_level, reverse=True)
 
 
 def _patch_level(executable: Path) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from buildtools.acquire.aptsources import (
     read_sources,
 )
 from buildtools.acquire.caching import locked, safe_name
-from buildtools.acquire.pipping import cause_of
+from buildtools.acquire.pipping import NEXT_STEPS, cause_of
 from buildtools.acquire.request import AcquireError
 from buildtools.findings import Cause
 from buildtools.processes import Completed, clean_environment, run
@@ -231,21 +231,28 @@ class Apt:
         text = f"{done.stdout}\n{done.stderr}"
         cause = Cause.INDEX_UNREACHABLE
         next_step = "run `apt-get update` by hand to see whether the machine's own sources work"
-        if _NOT_AS_SIGNED.search(text):
+        if cause_of(text) is Cause.NO_SPACE:
+            # What was cut short has a wrong hash, too.
+            cause = Cause.NO_SPACE
+            next_step = NEXT_STEPS[cause]
+        elif _NOT_AS_SIGNED.search(text):
             cause = Cause.HASH_MISMATCH
         elif re.search(
             r"Unable to locate package|has no installation candidate|was not found", text
         ):
             cause = Cause.MISSING_CLIENT_HEADERS
             next_step = ""  # the list was read, and it is not in it
-        elif cause_of(text) is Cause.NO_SPACE:
-            cause = Cause.NO_SPACE
-        errors = [line for line in text.splitlines() if line.startswith(("E: ", "Err:", "W: GPG"))]
+        errors = [
+            " ".join(line.split())
+            for starts in (("E: ", "W: GPG"), ("Err:",))
+            for line in text.splitlines()
+            if line.startswith(starts)
+        ]
         return AcquireError(
             what,
             cause=cause,
             where=f"{self.release}/{self.architecture}",
-            why="; ".join(errors[:4]) or done.tail(4),
+            why="; ".join(list(dict.fromkeys(errors))[:4]) or done.tail(4),
             next_step=next_step,
         )
 

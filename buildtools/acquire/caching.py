@@ -28,13 +28,6 @@ def safe_name(text: str) -> str:
     return _SAFE.sub("_", text).strip(".") or "_"
 
 
-def cache_root() -> Path:
-    """The user's cache folder for this tool: ``$XDG_CACHE_HOME/buildtools``, else ``~/.cache``."""
-    configured = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(configured) if Path(configured).is_absolute() else Path.home() / ".cache"
-    return base / "buildtools"
-
-
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold a lock file; it is let go of when the process ends, however it ends.
@@ -76,8 +69,11 @@ def require_plain(cache: Path) -> None:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether the folder was filled to its end."""
-    return (folder / _MARKER).is_file()
+    """Whether the folder was filled to its end; raises :class:`AcquireError` if none may look."""
+    try:
+        return (folder / _MARKER).is_file()
+    except OSError as error:
+        raise disk_error(error, folder) from error
 
 
 def made_once(folder: Path, fill: Callable[[Path], None]) -> Path:

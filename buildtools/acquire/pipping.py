@@ -58,7 +58,7 @@ _CAUSES: tuple[tuple[Cause, re.Pattern[str]], ...] = (
 )
 """pip's own words (its ``exceptions.py`` and urllib3's), strongest cause first."""
 
-_NEXT: Mapping[Cause, str] = {
+NEXT_STEPS: Mapping[Cause, str] = {
     Cause.INDEX_UNREACHABLE: "see `pip config list` for the index in force, then try again; "
     "or fill a wheelhouse elsewhere and use --offline",
     Cause.NO_SPACE: "free some space, or point XDG_CACHE_HOME at a larger disk, then try again",
@@ -89,7 +89,7 @@ def explain_failure(
     if done.timed_out:
         why = f"it was ended after {done.seconds:.0f} s"
     return AcquireError(
-        what, cause=cause, where=where, why=why, next_step=_NEXT.get(cause, ""), log=log
+        what, cause=cause, where=where, why=why, next_step=NEXT_STEPS.get(cause, ""), log=log
     )
 
 

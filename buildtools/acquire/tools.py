@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from buildtools.acquire.caching import cache_root, is_whole, made_once, workroom
+from buildtools.acquire.caching import is_whole, made_once, workroom
 from buildtools.acquire.pipping import explain_failure, run_pip
 from buildtools.acquire.request import AcquireError, OnEvent, silent
 from buildtools.acquire.wheelfiles import unpack
 from buildtools.findings import Cause
+from buildtools.folders import cache_root
 from buildtools.host import Interpreter, interpreter_facts
 from buildtools.processes import run
 

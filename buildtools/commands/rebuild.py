@@ -91,7 +91,7 @@ def _keep_scratch_at_home() -> None:
 
     Not where the path is long: a trial may open a socket there, whose path has 108 bytes (unix(7)).
     """
-    from buildtools.acquire.caching import cache_root
+    from buildtools.folders import cache_root
 
     folder = cache_root() / "tmp"
     if "TMPDIR" in os.environ or len(str(folder)) > _LONGEST_SCRATCH:

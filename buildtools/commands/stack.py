@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from buildtools.commands.options import add_common
 from buildtools.commands.stack_views import Step, describe_states, show_report, show_topics
 from buildtools.errors import BuildtoolsError, ExitCode, UsageError
+from buildtools.folders import cache_root
 from buildtools.report import Screen
 from buildtools.stack.commands import Machine
 from buildtools.stack.engines import CHOICES, Choice, choose, other
@@ -288,9 +289,7 @@ def _machine(screen: Screen) -> Machine:
         step = Step.of(text)
         screen.event(service, step.stage, step.detail)
 
-    home = os.environ.get("XDG_CACHE_HOME")
-    cache = Path(home) if home else Path.home() / ".cache"
-    return Machine(environ=os.environ, cache=cache / "buildtools" / "stack", tell=tell)
+    return Machine(environ=os.environ, cache=cache_root() / "stack", tell=tell)
 
 
 def _project_root(folder: Path) -> Path:

@@ -22,6 +22,7 @@ from buildtools.environment.layout import (
 )
 from buildtools.environment.tree import NativeFile, Place, PlaceKind, Tree, TreeKind
 from buildtools.errors import CannotLookError
+from buildtools.folders import expanded
 from buildtools.host import Interpreter
 from buildtools.targets import PythonAbi, Version
 
@@ -46,7 +47,7 @@ def scan(source: Interpreter | Path, *, outside: bool = True) -> Tree:
 
 
 def _scan_path(source: Path, *, outside: bool) -> Tree:
-    path = Path(os.path.abspath(source.expanduser()))  # noqa: PTH100 - links stay as written
+    path = Path(os.path.abspath(expanded(source)))  # noqa: PTH100 - links stay as written
     if path.is_dir():
         if (path / "pyvenv.cfg").is_file():
             return _scan_venv(path, outside=outside)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from buildtools.configuration import Configuration
+from buildtools.folders import cache_root, expanded
 from buildtools.wheelhouse.cells import MISSING, CellRecord, merge_cells, note_cell, read_cells
 from buildtools.wheelhouse.provenance import Provenance
 from buildtools.wheelhouse.publishing import write_page
@@ -37,10 +37,7 @@ def wheelhouse_root(
     A configured folder is relative to the project's ``pyproject.toml``.
     """
     if asked is not None:
-        return Path(asked).expanduser().absolute()
+        return expanded(asked).absolute()
     if configuration.wheelhouse is not None:
-        return (configuration.root / configuration.wheelhouse.expanduser()).absolute()
-    source = os.environ if environment is None else environment
-    cache = source.get("XDG_CACHE_HOME") or ""
-    base = Path(cache) if cache.startswith("/") else Path.home() / ".cache"
-    return base / "buildtools" / "wheelhouse"
+        return (configuration.root / expanded(configuration.wheelhouse)).absolute()
+    return cache_root(environment) / "wheelhouse"

@@ -111,7 +111,9 @@ class Wheelhouse:
                 "the wheel could not be stored",
                 where=str(self.root),
                 why=error.strerror or str(error),
-                next_step="free some space, or name another folder with --wheelhouse",
+                next_step="free some space, or name another folder with --wheelhouse"
+                if error.errno in {errno.ENOSPC, errno.EDQUOT}
+                else "name a folder that can be written with --wheelhouse",
             ) from error
         stored = _stored(place)
         if stored is None:

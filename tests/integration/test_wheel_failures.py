@@ -182,10 +182,20 @@ def test_a_full_disk_under_the_store_leaves_no_part_of_a_wheel(tmp_path: Path) -
 
 
 @pytest.mark.network
-def test_a_full_disk_under_the_cache_ends_in_one_clear_error(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "disk", "1m") as disk:
+@pytest.mark.parametrize(
+    ("driver", "target", "size"),
+    [
+        pytest.param("apsw", "linux/aarch64", "1m", id="the index's wheel"),
+        pytest.param("pysqlite3", "linux/aarch64/glibc2.36", "30m", id="the archive's lists"),
+        pytest.param("pysqlite3", "linux/aarch64/glibc2.36", "250m", id="the compiler"),
+    ],
+)
+def test_a_full_disk_under_the_cache_ends_in_one_clear_error(
+    driver: str, target: str, size: str, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", size) as disk:
         words, environment = wheel_command(
-            tmp_path / "house", disk, "apsw", "--target", "linux/aarch64", "--proof", "static"
+            tmp_path / "house", disk, driver, "--target", target, "--proof", "static"
         )
         done = subprocess.run(
             words, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS,
@@ -193,6 +203,7 @@ def test_a_full_disk_under_the_cache_ends_in_one_clear_error(tmp_path: Path) -> 
         )  # fmt: skip
         assert done.returncode == 4, done.stdout + done.stderr
         assert "No space left on device" in done.stderr
+        assert "next: free some space" in done.stderr
         assert "Traceback" not in done.stderr
     assert Wheelhouse(tmp_path / "house").wheels() == ()
     (cell,) = read_cells(tmp_path / "house")

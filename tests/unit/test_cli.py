@@ -34,6 +34,23 @@ def test_an_interrupt_before_a_command_has_begun_leaves_no_traceback(
     assert capsys.readouterr().err == "error: interrupted\n"
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_the_system_refuses_is_told_without_a_traceback(
+    *, as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*_: object) -> int:
+        raise PermissionError(13, "Permission denied", "/srv/closed")
+
+    monkeypatch.setattr("buildtools.commands.detect.run", refused)
+    code = run_command_line(["detect", *["--json"] * as_json])
+    printed = capsys.readouterr()
+    assert code == ExitCode.CANNOT_LOOK
+    assert "where: /srv/closed" in printed.err
+    assert "why: Permission denied" in printed.err
+    if as_json:
+        assert json.loads(printed.out)["error"]["where"] == "/srv/closed"
+
+
 def test_without_a_command_the_help_is_shown_as_a_usage_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -11,7 +11,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
     0: ("errors", "findings"),
     1: ("targets", "binaries"),
     2: ("compatibility", "recipes", "planning"),
-    3: ("processes", "host_script"),
+    3: ("processes", "host_script", "folders"),
     4: ("host", "archives", "configuration", "writing"),
     5: ("environment", "loader", "wheels"),
     6: ("doctor", "probes", "acquire", "install", "stamps", "wheelhouse"),

@@ -12,7 +12,6 @@ import pytest
 
 from buildtools.acquire.caching import (
     appearing,
-    cache_root,
     made_once,
     require_plain,
     safe_name,
@@ -105,15 +104,6 @@ def test_a_safe_name_is_one_plain_word(text: str) -> None:
     assert name
     assert not set(name) & set("/ $()\n'\"")
     assert name not in {".", ".."}
-
-
-def test_the_users_cache_folder_is_honoured(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_root() == tmp_path / "buildtools"
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative/is/ignored")
-    assert cache_root() == Path.home() / ".cache" / "buildtools"
 
 
 def test_a_cache_that_cannot_be_written_is_an_error_that_says_so(tmp_path: Path) -> None:
