@@ -9,9 +9,10 @@ import hashlib
 import re
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from buildtools.acquire.aptsources import (
     DISTRIBUTIONS,
@@ -47,7 +48,10 @@ MULTIARCH: Mapping[str, str] = {
 }
 """Debian's folder below ``/usr/lib`` and ``/usr/include`` for each architecture."""
 
+_T = TypeVar("_T")
 _FRESH_SECONDS = 24 * 3600.0
+_SETTLED_SECONDS = 120.0
+"""Lists younger than this are not fetched anew for a file that the mirror does not have."""
 _UPDATE_SECONDS = 300.0
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 _NOT_AS_SIGNED = re.compile(
@@ -55,6 +59,7 @@ _NOT_AS_SIGNED = re.compile(
 )
 """apt's words for a file, or a list, that is not what the distribution has signed."""
 
+_GONE = re.compile(r"\b404\b")
 _INST = re.compile(
     r"^Inst (?P<name>\S+?)(?::\w+)? (?:\[[^\]]*\] )?\((?P<version>\S+) ", re.MULTILINE
 )
@@ -101,6 +106,22 @@ class Apt:
             if not done.ok:
                 raise self._failed(done, "the distribution's package lists could not be fetched")
             stamp.touch()
+
+    def with_lists(self, use: Callable[[], _T]) -> _T:
+        """What ``use`` gives with the package lists at hand.
+
+        A mirror that has moved on since the lists were read no longer holds what they announce:
+        then they are fetched anew and ``use`` runs once more. Raises what either raises.
+        """
+        self.update()
+        age = time.time() - (self.root / "updated").stat().st_mtime
+        try:
+            return use()
+        except AcquireError as error:
+            if age < _SETTLED_SECONDS or _GONE.search(error.why) is None:
+                raise
+            self.update(force=True)
+            return use()
 
     def _without_missing_suites(self, done: Completed) -> Completed:
         """Another release may lack a pocket: try again with those suites that are there."""

@@ -51,8 +51,7 @@ def source_tarball(tools: Tools, package: str, folder: Path, *, release: str | N
             " its own",
         )
     tools.on_event("fetch", f"fetching the source of {package}", None)
-    apt.update()
-    apt.fetch_source(package, folder)
+    apt.with_lists(lambda: apt.fetch_source(package, folder))
     found = sorted(path for path in folder.glob("*.orig.tar.*") if path.suffix != ".asc")
     if len(found) != 1:
         raise AcquireError(f"{package} has no single source archive", why=str(len(found)))

@@ -108,17 +108,21 @@ def _unpacked(tools: Tools, package: str, wanted: tuple[str, ...]) -> Path:
     if apt is None or tools.offline:
         raise _missing(package, "it is not on PATH, and no packages can be fetched without root")
     tools.on_event("tools", f"fetching {package}", None)
-    apt.update()
-    chosen = [one for one in apt.closure((package,)) if one.name.startswith(wanted)]
-    version = next((one.version for one in chosen if one.name == package), "")
-    folder = tools.cache / "tools" / safe_name(f"{package}-{apt.release}-{version}")
+    source = apt
 
-    def fill(partial: Path) -> None:
-        with workroom(tools.cache, package) as room:
-            for file in apt.download(chosen, room):
-                unpack_deb(file, partial, wanted=_no_papers)
+    def chosen() -> Path:
+        among = [one for one in source.closure((package,)) if one.name.startswith(wanted)]
+        version = next((one.version for one in among if one.name == package), "")
+        folder = tools.cache / "tools" / safe_name(f"{package}-{source.release}-{version}")
 
-    return made_once(folder, fill)
+        def fill(partial: Path) -> None:
+            with workroom(tools.cache, package) as room:
+                for file in source.download(among, room):
+                    unpack_deb(file, partial, wanted=_no_papers)
+
+        return made_once(folder, fill)
+
+    return apt.with_lists(chosen)
 
 
 def _no_papers(name: str) -> bool:

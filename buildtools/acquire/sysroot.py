@@ -135,9 +135,8 @@ def make_sysroot(
 
 def _make(tools: Tools, apt: Apt, packages: PackageSet, note: Path) -> Sysroot:
     tools.on_event("packages", f"reading {apt.release}'s package lists ({apt.architecture})", None)
-    apt.update()
     try:
-        chosen, folder = _unpacked(tools, apt, packages)
+        chosen, folder = apt.with_lists(lambda: _unpacked(tools, apt, packages))
     except AcquireError as error:
         gone = apt.without_gone_pockets(error) if apt.release in OLD_RELEASES else ()
         if not gone:

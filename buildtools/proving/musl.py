@@ -159,11 +159,13 @@ def _loader(tools: Tools, arch: str, folder: Path) -> None:
             f"musl's loader for {arch} cannot be unpacked here",
             why="that takes apt, and this is no Debian or Ubuntu with sources of its own",
         )
-    apt.update()
     with workroom(tools.cache, "musl") as room:
-        for file in apt.download(
-            [one for one in apt.closure(["musl"]) if one.name == "musl"], room
-        ):
+
+        def fetched() -> tuple[Path, ...]:
+            chosen = [one for one in apt.closure(["musl"]) if one.name == "musl"]
+            return apt.download(chosen, room)
+
+        for file in apt.with_lists(fetched):
             unpack_deb(file, room / "tree")
         found = [path for path in sorted((room / "tree").rglob("ld-musl-*.so.1")) if path.is_file()]
         if not found:

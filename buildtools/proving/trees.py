@@ -133,13 +133,16 @@ def packages_tree(tools: Tools, apt: Apt, names: Sequence[str]) -> Path:
         if known is not None:
             return known
         tools.on_event("proof", f"unpacking {names[0]} of {apt.release} ({apt.architecture})", None)
-        apt.update()
-        chosen = apt.closure(names)
-        folder = tools.cache / "trees" / _folder_name(apt, chosen)
-        made_once(folder, lambda partial: _fill(tools, apt, chosen, partial))
+        folder = apt.with_lists(lambda: _filled(tools, apt, names))
         with appearing(note) as partial:
             partial.write_text(json.dumps({"folder": folder.name, "time": time.time()}))
     return folder
+
+
+def _filled(tools: Tools, apt: Apt, names: Sequence[str]) -> Path:
+    chosen = apt.closure(names)
+    folder = tools.cache / "trees" / _folder_name(apt, chosen)
+    return made_once(folder, lambda partial: _fill(tools, apt, chosen, partial))
 
 
 def _fill(tools: Tools, apt: Apt, chosen: Sequence[Package], folder: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import http.server
 import os
 import shutil
 import subprocess
@@ -49,6 +51,13 @@ def request(distribution: str, *, offline: bool = False) -> WheelRequest:
 @pytest.fixture
 def tools(tmp_path: Path) -> Tools:
     return Tools(cache=tmp_path / "cache")
+
+
+class QuietFiles(http.server.SimpleHTTPRequestHandler):
+    """A folder's files, without a word on standard error."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+        del format, args
 
 
 def pure_wheel(folder: Path, name: str) -> Path:
@@ -184,6 +193,61 @@ def test_a_mirror_that_answers_with_a_page_is_refused(html_mirror: str, tmp_path
         apt.update()
     assert caught.value.cause in {Cause.INDEX_UNREACHABLE, Cause.HASH_MISMATCH}
     assert not (apt.root / "updated").exists()
+
+
+def flat_archive(folder: Path, version: str) -> None:
+    """A Debian archive of one package in one version, as a mirror has it that keeps no older."""
+    tree = folder.parent / f"tree-{version}"
+    (tree / "DEBIAN").mkdir(parents=True)
+    fields = f"Package: sample\nVersion: {version}\nArchitecture: all\nMaintainer: a <a@example>\n"
+    (tree / "DEBIAN/control").write_text(f"{fields}Description: a sample\n", encoding="utf-8")
+    folder.mkdir(exist_ok=True)
+    for left in folder.glob("*.deb"):
+        left.unlink()
+    words = ["dpkg-deb", "--build", "--root-owner-group", str(tree), str(folder)]
+    subprocess.run(words, check=True, capture_output=True)
+    (built,) = folder.glob("*.deb")
+    content = built.read_bytes()
+    packages = (
+        f"{fields}Filename: ./{built.name}\nSize: {len(content)}\n"
+        f"SHA256: {hashlib.sha256(content).hexdigest()}\n\n"
+    ).encode()
+    (folder / "Packages").write_bytes(packages)
+    digest = hashlib.sha256(packages).hexdigest()
+    release = f"Origin: Debian\nSHA256:\n {digest} {len(packages)} Packages\n"
+    (folder / "Release").write_text(release, encoding="utf-8")
+    for name in ("Release", "Packages"):
+        # apt asks for what is newer to the second.
+        written = 1.7e9 + 3600 * float(version)
+        os.utime(folder / name, (written, written))
+
+
+def test_a_mirror_that_has_moved_on_is_asked_for_its_lists_again(tmp_path: Path) -> None:
+    """It no longer holds what lists announce that were read some hours ago."""
+    mirror = tmp_path / "mirror"
+    flat_archive(mirror, "1.0")
+    handler = functools.partial(QuietFiles, directory=str(mirror))
+    apt = Apt(root=tmp_path / "apt", distribution="debian", release="sid", architecture="amd64")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        write_configuration(apt, f"Types: deb\nURIs: {address}\nSuites: ./\nTrusted: yes\n")
+
+        def fetched() -> str:
+            folder = tmp_path / "in" / str(time.monotonic_ns())
+            folder.mkdir(parents=True)
+            return apt.download(apt.closure(["sample"]), folder)[0].name
+
+        try:
+            assert apt.with_lists(fetched) == "sample_1.0_all.deb"
+            flat_archive(mirror, "2.0")
+            with pytest.raises(AcquireError, match=r"sample=1\.0 could not be downloaded"):
+                apt.with_lists(fetched)
+            hours_ago = time.time() - 7200
+            os.utime(apt.root / "updated", (hours_ago, hours_ago))
+            assert apt.with_lists(fetched) == "sample_2.0_all.deb"
+        finally:
+            server.shutdown()
 
 
 def test_a_full_disk_leaves_nothing_half_made(tmp_path: Path) -> None:
