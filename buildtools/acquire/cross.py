@@ -32,6 +32,9 @@ _ZIG_ARCHITECTURES: Mapping[str, str] = {
     "riscv64": "riscv64",
 }
 
+_MUSL_ARCHITECTURES: Mapping[str, str] = {"arm": "armv7", "powerpc64le": "ppc64le"}
+"""What musl's file is called after where that is not zig's word (its ``configure``)."""
+
 _DROPPED = (
     "-specs=*|-flto*|-ffat-lto-objects|-fno-fat-lto-objects|-fcf-protection*|-mtls-dialect=*"
     "|-march=*|-mtune=*|-fstack-clash-protection|-I/usr/include*|-I/usr/local/include*"
@@ -166,6 +169,31 @@ class Zig:
             env=clean_environment({**self.environment(), "TMPDIR": str(room)}),
             cwd=room,
         )
+
+    def musl_words(self, folder: Path) -> tuple[str, ...]:
+        """The words that let a linked module name musl as its distributions do; none elsewhere.
+
+        zig's C library is ``libc.so``, a name that musl's loader knows and the readers of wheels
+        take for no libc at all: they look for ``libc.musl-x86_64.so.1`` (PEP 656, auditwheel's
+        ``lddtree.py``). An empty library of that name in ``folder`` is linked before it. Raises
+        :class:`AcquireError`.
+        """
+        arch, _, system = self.triple.partition("-")
+        if not system.startswith("linux-musl"):
+            return ()
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"libc.musl-{_MUSL_ARCHITECTURES.get(arch, arch)}.so.1"
+        (folder / "empty.c").write_text("typedef int nothing;\n", encoding="ascii")
+        words = ["-shared", "-nostdlib", *_QUIET, f"-Wl,-soname,{name}", "empty.c", "-o", name]
+        done = run(
+            [*self.compiler, *words],
+            timeout=_WARM_SECONDS,
+            env=clean_environment({**self.environment(), "TMPDIR": str(folder)}),
+            cwd=folder,
+        )
+        if not done.ok:
+            raise AcquireError(f"{name} could not be linked", why=done.tail(4))
+        return ("-Wl,--no-as-needed", str(folder / name), "-Wl,--as-needed")
 
 
 def _script(path: Path, text: str) -> Path:

@@ -14,6 +14,7 @@ from buildtools.acquire.request import AcquireError, WheelRequest
 from buildtools.acquire.tools import Tools
 from buildtools.acquire.wheelfiles import dist_info, native_files, pack, unpack
 from buildtools.binaries import read_binary
+from buildtools.binaries.elfneeded import drop_needed
 from buildtools.findings import Cause
 from buildtools.processes import clean_environment, run
 from buildtools.recipes import Recipe
@@ -34,6 +35,7 @@ LOGIN_PLUGINS = frozenset(
 )
 """Connector/C's plugins that log a user in and need nothing but a crypto library."""
 
+_ZIGS_MUSL = "libc.so"
 _MUSL_LIBC = re.compile(r"libc\.so|libc\.musl-\w+\.so\.1")
 _REPAIR_SECONDS = 300.0
 _RUN_REPAIRWHEEL = (
@@ -77,6 +79,7 @@ def repair(
         _add_plugins(tree, recipe, libraries.plugins, recipe.build.plugins.environment)
     libc = request.target.libc
     if libc is not None and libc.family is LibCFamily.MUSL:
+        _name_libc_once(tree)
         final_tree, name = tree, name_for_musl(tree, wheel.name, request)
     else:
         prepared = room / "prepared" / wheel.name
@@ -148,6 +151,18 @@ def with_plugin_folder(source: str, environment: str) -> str:
         "del _os\n"
     )
     return "".join([*lines[:line], added, *lines[line:]])
+
+
+def _name_libc_once(tree: Path) -> None:
+    """Where a module names musl as its distributions do, take zig's own name for it out.
+
+    Both are one library to musl's loader; to auditwheel, ``libc.so`` is a stranger.
+    """
+    for path in native_files(tree):
+        with path.open("rb") as stream:
+            needed = read_binary(stream).slices[0].needed
+        if any(soname != _ZIGS_MUSL and _MUSL_LIBC.fullmatch(soname) for soname in needed):
+            drop_needed(path, _ZIGS_MUSL)
 
 
 def name_for_musl(tree: Path, name: str, request: WheelRequest) -> str:

@@ -190,7 +190,7 @@ def _compilers(
         "LDCXXSHARED": quoted([programs["c++"], *shared]),
         "CFLAGS": quoted(flags),
         "CXXFLAGS": quoted(flags),
-        "LDFLAGS": quoted([f"-L{folder}" for folder in libs]),
+        "LDFLAGS": quoted([*(f"-L{folder}" for folder in libs), *zig.musl_words(room / "musl")]),
         "SOURCE_DATE_EPOCH": "315532800",
     }
 

@@ -70,8 +70,8 @@ class Image(NamedTuple):
     """What the headers say.
 
     ``dynamic`` holds of each tag but DT_NEEDED the (last) value; ``needed`` the offsets of the
-    needed names in the string table; ``sections`` is e_shoff, e_shentsize and the number of
-    headers.
+    needed names in the string table; ``table`` is where the dynamic section lies, offset and
+    bytes; ``sections`` is e_shoff, e_shentsize and the number of headers.
     """
 
     source: ByteSource
@@ -82,6 +82,7 @@ class Image(NamedTuple):
     interpreter: str | None
     needed: list[int]
     dynamic: dict[int, int]
+    table: tuple[int, int] | None
     sections: tuple[int, int, int]
 
     def offset(self, address: int) -> int:
@@ -161,8 +162,9 @@ def read_image(source: ByteSource) -> Image:
     sections = _sections(source, layout, header[5], header[10], header[11])
     loads, dynamic_at, interpreter = _segments(source, layout, header[4], header[8], header[9])
     needed, dynamic = _dynamic(source, layout, dynamic_at)
+    kind, machine = header[:2]
     return Image(
-        source, layout, header[0], header[1], loads, interpreter, needed, dynamic, sections
+        source, layout, kind, machine, loads, interpreter, needed, dynamic, dynamic_at, sections
     )
 
 
