@@ -52,6 +52,8 @@ LINES: tuple[tuple[str, str], ...] = (
         "/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.34' not found (required by ./x.so)",
     ),
     ("missing-native-module", "[ERROR] Unable to load sqlite3 module. See the wiki on binaries"),
+    ("kafka-leader-election", "client.go:366: Some partitions are leaderless, waiting 250ms for election... (3 retries remaining)"),
+    ("missing-symbol", "/a/libresolv-2.so: symbol __res_maybe_init version GLIBC_PRIVATE not defined in file libc.so.6 with link time reference"),
     ("broker-unreachable", "java.io.IOException: Connection to 10.0.0.2:30718 (id: 0 rack: null) failed."),
     ("broker-unreachable", "WARN [RequestSendThread controllerId=0] Controller 0's connection to broker 10.0.0.2:30718 (id: 0 rack: null) was unsuccessful (kafka.controller.RequestSendThread)"),
     ("libc-too-old", "/lib64/libc.so.6: version GLIBC_2.28' not found (required by /a/x.abi3.so)"),

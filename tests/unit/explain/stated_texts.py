@@ -2,6 +2,8 @@
 """Texts of several lines, whose root is another than what one line would say alone."""
 
 TEXTS: tuple[tuple[str, str], ...] = (
+    ("mysql-not-ready", '  File "/a/site-packages/pymysql/connections.py", line 644, in connect\n    sock = socket.create_connection(\nConnectionRefusedError: [Errno 111] Connection refused'),
+    ("unknown", '  File "/a/site-packages/paho/client.py", line 644, in connect\n    sock = socket.create_connection(\nConnectionRefusedError: [Errno 111] Connection refused'),
     ("shadowed", 'File "pkg/network/__init__.py", line 10, in <module>\n    from ._network import x\nImportError: No module named _network'),
     ("shadowed", '  File "numpy/__init__.py", line 131, in <module>\n    raise ImportError(msg)\nImportError: Error importing numpy: you should not try to import numpy from\n        its source directory'),
     ("missing-native-module", '  File "/var/task/numpy/__init__.py", line 131, in <module>\n    raise ImportError(msg)\nImportError: Error importing numpy: you should not try to import numpy from\n        its source directory'),
