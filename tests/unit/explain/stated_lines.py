@@ -57,6 +57,7 @@ LINES: tuple[tuple[str, str], ...] = (
     ("kafka-leader-election", "kafka.common.StateChangeFailedException: Failed to elect leader for partition a-0 under strategy OfflinePartitionLeaderElectionStrategy(false)"),
     ("kafka-coordinator-unavailable", "ERROR pykafka.cluster (MainThread): Error discovering offset manager."),
     ("mysql-not-ready", "*** WARNING: Service runner-694c-project-30-concurrent-0-mysql-0 probably didn't start properly."),
+    ("missing-native-module", " → /a/node_modules/better-sqlite3/lib/binding/node-v127-linux-arm64/better_sqlite3.node"),
     ("broker-unreachable", "java.io.IOException: Connection to 10.0.0.2:30718 (id: 0 rack: null) failed."),
     ("broker-unreachable", "WARN [RequestSendThread controllerId=0] Controller 0's connection to broker 10.0.0.2:30718 (id: 0 rack: null) was unsuccessful (kafka.controller.RequestSendThread)"),
     ("libc-too-old", "/lib64/libc.so.6: version GLIBC_2.28' not found (required by /a/x.abi3.so)"),
