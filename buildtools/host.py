@@ -130,7 +130,8 @@ def interpreter_of(python: PythonAbi) -> Interpreter | None:
     own = interpreter_facts()
     if own.abi.abi == python.abi:
         return own
-    name = f"python{python.version}{'t' if python.free_threaded else ''}"
+    flags = f"{'t' if python.free_threaded else ''}{'d' if python.debug else ''}"
+    name = f"python{python.version}{flags}"
     candidates: tuple[Path | str, ...] = (name, *_pyenv(f"{python.version}.*/bin/{name}"))
     for candidate in candidates:
         try:

@@ -84,6 +84,15 @@ class PythonAbi:
         """The ABI tag of wheels: ``cp312``, ``cp313t``, ``cp312d``, ``cp313td``."""
         return f"{self.tag}{'t' if self.free_threaded else ''}{'d' if self.debug else ''}"
 
+    @property
+    def abis(self) -> tuple[str, ...]:
+        """The ABI tags of the wheels that it takes, best first; those of the limited API apart.
+
+        A debug build loads what was compiled for the release build (CPython's bpo-36722).
+        """
+        release = replace(self, debug=False)
+        return (self.abi, release.abi) if self.debug else (self.abi,)
+
     def __str__(self) -> str:
         return self.abi
 
@@ -306,11 +315,12 @@ def extension_suffixes(target: Target, python: PythonAbi) -> tuple[str, ...]:
     """The file suffixes that CPython imports there, best first.
 
     Source: CPython's ``configure.ac`` (SOABI and the platform triplet), ``dynload_shlib.c``, and
-    PEP 3149. A free-threaded build takes no ``.abi3.so`` (PEP 703, PEP 803); since 3.15 there is
-    ``.abi3t.so`` for both, and each may carry the platform (``.abi3-x86_64-linux-gnu.so``).
+    PEP 3149. A debug build takes what was compiled for the release build too (ALT_SOABI). A
+    free-threaded build takes no ``.abi3.so`` (PEP 703, PEP 803); since 3.15 there is ``.abi3t.so``
+    for both, and each may carry the platform (``.abi3-x86_64-linux-gnu.so``).
     """
     digits = f"{python.version.major}{python.version.minor}"
-    flags = f"{'t' if python.free_threaded else ''}{'d' if python.debug else ''}"
+    threading = "t" if python.free_threaded else ""
     if target.os is OperatingSystem.DARWIN:
         triplet = "darwin"
     else:
@@ -321,7 +331,8 @@ def extension_suffixes(target: Target, python: PythonAbi) -> tuple[str, ...]:
             "ppc64le": ("powerpc64le", libc),
         }.get(target.arch, (target.arch, libc))
         triplet = f"{arch}-linux-{libc}"
-    suffixes = [f".cpython-{digits}{flags}-{triplet}.so"]
+    builds = ("d", "") if python.debug else ("",)
+    suffixes = [f".cpython-{digits}{threading}{build}-{triplet}.so" for build in builds]
     new = python.version >= Version(major=3, minor=15)
     for stable in ("abi3",) * (not python.free_threaded) + ("abi3t",) * new:
         suffixes += [f".{stable}-{triplet}.so"] * new
@@ -367,8 +378,7 @@ def wheel_tags(target: Target) -> Iterator[tuple[str, str, str]]:
     python = target.python
     version = (python.version.major, python.version.minor)
     platforms = list(platform_tags(target))
-    abis = [python.abi]
-    for tag in cpython_tags(version, abis=abis, platforms=platforms):
+    for tag in cpython_tags(version, abis=python.abis, platforms=platforms):
         yield tag.interpreter, tag.abi, tag.platform
     for tag in compatible_tags(version, interpreter=python.tag, platforms=platforms):
         yield tag.interpreter, tag.abi, tag.platform

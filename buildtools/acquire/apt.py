@@ -278,6 +278,14 @@ class Apt:
         )
 
 
+def plain_reason(error: AcquireError) -> str:
+    """Why apt failed, short enough for the middle of a sentence."""
+    gone = re.findall(r"/([^/\s]+)\s+404\s", error.why)
+    if gone:
+        return f"the mirror announces {gone[0]} and does not hold it"
+    return error.why or error.what
+
+
 def codename(root: Path = Path("/")) -> tuple[str, str] | None:
     """``(distribution, codename)`` of a Debian or Ubuntu machine with apt; None for any other."""
     fields = os_release(root / "etc/os-release")

@@ -37,8 +37,8 @@ def target_flags(request: WheelRequest) -> tuple[str, ...]:
     abi = request.abi
     words = ["--implementation", "cp", "--python-version"]
     words.append(f"{abi.version.major}{abi.version.minor}")
-    abis = [abi.abi] if abi.free_threaded else [abi.abi, "abi3"]
-    for name in (*abis, "none"):
+    limited = () if abi.free_threaded else ("abi3",)
+    for name in (*abi.abis, *limited, "none"):
         words += ["--abi", name]
     for tag in platform_tags(request.target):
         words += ["--platform", tag]

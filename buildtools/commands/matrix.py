@@ -9,14 +9,12 @@ import os
 from pathlib import Path
 
 from buildtools.configuration import load_configuration
-from buildtools.deploy.matrix import build_matrix
+from buildtools.deploy.matrix import DEFAULT_PYTHONS, build_matrix
 from buildtools.deploy.runner_labels import FOLDER, label_findings
 from buildtools.errors import CannotLookError, ExitCode, UsageError
 from buildtools.findings import Severity
 from buildtools.report import Screen
 from buildtools.targets import parse_python_tag, parse_target
-
-DEFAULT_PYTHONS = ("cp311", "cp312", "cp313", "cp314")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

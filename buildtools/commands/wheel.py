@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -149,11 +150,10 @@ def _show(screen: Screen, made: list[Made]) -> None:
         place = f"{one.cell.name} for {one.cell.target.spec}"
         for line in _explained(one):
             screen.line(f"{place}: {line}")
-        if one.error:
-            screen.error(f"{place}: {one.error}")
-    for note, places in _noted(made).items():
-        more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-        screen.line(f"{places[0]}{more}: {note}")
+    for error, places in _by_text(made, lambda one: [one.error] if one.error else []).items():
+        screen.error(f"{_of(places)}: {error}")
+    for note, places in _by_text(made, lambda one: one.notes).items():
+        screen.line(f"{_of(places)}: {note}")
 
 
 def _explained(made: Made) -> list[str]:
@@ -167,10 +167,14 @@ def _explained(made: Made) -> list[str]:
     return lines
 
 
-def _noted(made: list[Made]) -> dict[str, list[str]]:
-    """What the wheels' user should know, each note once, with the cells that it is about."""
-    noted: dict[str, list[str]] = {}
+def _by_text(made: list[Made], texts: Callable[[Made], Sequence[str]]) -> dict[str, list[str]]:
+    """What is said of the cells, each text once, with the cells that it is about."""
+    said: dict[str, list[str]] = {}
     for one in made:
-        for note in dict.fromkeys(one.notes):
-            noted.setdefault(note, []).append(f"{one.cell.name} for {one.cell.target.spec}")
-    return noted
+        for text in dict.fromkeys(texts(one)):
+            said.setdefault(text, []).append(f"{one.cell.name} for {one.cell.target.spec}")
+    return said
+
+
+def _of(places: list[str]) -> str:
+    return f"{places[0]} and {len(places) - 1} more" if len(places) > 1 else places[0]

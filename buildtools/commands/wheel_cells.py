@@ -22,6 +22,7 @@ from buildtools.acquire import (
 )
 from buildtools.acquire.floors import higher_floor
 from buildtools.commands.wheel_asked import Cell
+from buildtools.commands.wheel_versions import PassedOver, UnfitVersionError
 from buildtools.deploy.matrix import runner_job
 from buildtools.errors import BuildtoolsError
 from buildtools.findings import Cause, Severity
@@ -160,8 +161,7 @@ def _made(cell: Cell, house: Wheelhouse, say: Say, how: How) -> Made:
     label = cell.label
     tell = _teller(label, say)
     try:
-        tools = _tools(cell.python, how, tell)
-        python = cell.python or hosted_python(tools, cell.abi)
+        python = _python_of(cell, how, tell)
         work = _Work(cell=cell, python=python, how=how, tools=_tools(python, how, tell))
         acquired, proof = work.wheel()
         stored = house.add(acquired.path, _provenance(acquired, cell, proof), log=acquired.log)
@@ -184,6 +184,24 @@ def _made(cell: Cell, house: Wheelhouse, say: Say, how: How) -> Made:
     )
 
 
+def _python_of(cell: Cell, how: How, tell: OnEvent) -> Interpreter:
+    """The cell's Python: of this machine, else unpacked.
+
+    Where there is none, the tool's own stands in: a wheel of the index needs no more than a pip to
+    be had, and its words to be read. Raises :class:`AcquireError` where nothing but a build is
+    wanted.
+    """
+    tools = _tools(cell.python, how, tell)
+    if cell.python is not None:
+        return cell.python
+    try:
+        return hosted_python(tools, cell.abi)
+    except AcquireError:
+        if how.backend != "auto":
+            raise
+        return tools.interpreter
+
+
 def _tools(python: Interpreter | None, how: How, tell: OnEvent) -> Tools:
     given = {} if how.cache is None else {"cache": how.cache}
     return Tools(python=python, offline=how.offline, on_event=tell, **given)
@@ -204,15 +222,6 @@ def _teller(label: str, say: Say) -> OnEvent:
     return tell
 
 
-class UnfitVersionError(AcquireError):
-    """The index's wheel of ``version`` does not pass the audit, and it cannot be built either."""
-
-    def __init__(self, version: str, objection: str) -> None:
-        super().__init__(f"{version} does not fit", why=objection)
-        self.version = version
-        self.objection = objection
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
     """One cell in the making."""
@@ -229,33 +238,36 @@ class _Work:
         was asked for: newest is not a version that anybody chose.
         """
         bound = ""
-        notes: list[str] = []
+        passed = PassedOver()
         for _ in range(_VERSIONS_TRIED):
             try:
                 acquired = self._acquire(bound)
             except UnfitVersionError as error:
-                notes.append(f"{error.version} of the index does not fit: {error.objection}")
+                passed.unfit(error)
                 bound = f"<{error.version}"
                 continue
             except AcquireError as error:
-                error.why = "; ".join([*notes, error.why or error.what] if notes else [error.why])
+                if passed.notes:
+                    error.why = "; ".join((*passed.notes, error.why or error.what))
                 if self.cell.recipe.derived and not error.next_step:
                     error.next_step = f"drivers with a recipe are {', '.join(load_recipes())}"
                 raise
             self._refuse_unfit(acquired)
             try:
-                return replace(acquired, notes=(*notes, *acquired.notes)), self._prove(acquired)
+                proof = self._prove(acquired)
             except AcquireError as error:
                 if self.cell.version or acquired.backend is not Backend.INDEX:
                     error.log = error.log or acquired.log
                     raise
-                notes.append(f"{acquired.version} does not work there: {error.why}")
+                passed.note("{} does not work there", error.why, acquired.version)
                 bound = f"<{acquired.version}"
+            else:
+                return replace(acquired, notes=(*passed.notes, *acquired.notes)), proof
         raise AcquireError(
             f"none of the {_VERSIONS_TRIED} newest versions works there",
             where=self.cell.label,
-            why="; ".join(notes),
-            next_step=f"name a version, such as {self.cell.recipe.driver}==X",
+            why="; ".join((*passed.notes, *passed.not_built)),
+            next_step=passed.next_step or f"name a version, such as {self.cell.recipe.driver}==X",
         )
 
     def _refuse_unfit(self, acquired: AcquiredWheel) -> None:
@@ -309,7 +321,7 @@ class _Work:
             return self._build(request, Backend.ZIG)
         except AcquireError as error:
             if unfit and not cell.version:
-                raise UnfitVersionError(unfit, why) from error
+                raise UnfitVersionError(unfit, why, error) from error
             error.why = "; ".join(filter(None, (error.why, f"and of the index: {why}")))
             ways = [error.next_step, self._for_less(request)]
             if cell.recipe.alternative and not error.next_step:
@@ -329,6 +341,8 @@ class _Work:
 
     def _build(self, request: WheelRequest, backend: Backend) -> AcquiredWheel:
         """The wheel from source; what its proof will want is fetched while it is compiled."""
+        if self.python.abi.abi != self.cell.abi.abi:
+            request = replace(request, python=hosted_python(self.tools, self.cell.abi))
         with Ahead() as ahead:
             if self.how.proof != "static":
                 ahead.start(lambda: fetch_place(self.cell.target, self.python, self.tools))
@@ -350,11 +364,12 @@ class _Work:
 def objections(wheel: Path, cell: Cell) -> str:
     """What a wheel's audit against the target says against it; empty when nothing does."""
     findings = audit(wheel, cell.target, cell.recipe)
-    return "; ".join(
+    said = (
         f"{finding.cause}: {finding.evidence}"
         for finding in findings
         if finding.severity is Severity.ERROR
     )
+    return "; ".join(dict.fromkeys(said))
 
 
 def _provenance(acquired: AcquiredWheel, cell: Cell, proof: Proof) -> Provenance:

@@ -38,14 +38,15 @@ class Tried:
 def prove_all(house: Wheelhouse, screen: Screen, *, runner: str = "") -> tuple[Tried, ...]:
     """Try every cell that a Python of this machine can load, and write down what came of it.
 
-    ``runner`` names the job of CI that this is: what it runs is marked so.
+    ``runner`` names the job of CI that this is: it runs what is of its own kind, without an
+    emulator, and what it runs is marked so.
     """
     stored = {one.sha256: one for one in house.wheels()}
     recipes = load_recipes()
     tried = []
     for record, target, python in _here(house):
         wheel = stored.get(record.sha256)
-        if wheel is None:
+        if wheel is None or (runner and target.same_machine != python.target.same_machine):
             continue
         recipe = find_recipe(recipes, record.driver) or derived_recipe(
             record.driver, imports=(), native=()

@@ -11,7 +11,6 @@ from pathlib import Path
 from buildtools.errors import UsageError
 from buildtools.targets import (
     LibCFamily,
-    OperatingSystem,
     PythonAbi,
     Target,
     build_identifier,
@@ -104,23 +103,27 @@ def runner_for(
     return runner
 
 
+DEFAULT_PYTHONS = ("cp311", "cp312", "cp313", "cp314")
+"""The Pythons of a matrix that names none, and those that the workflow runs."""
+
 WORKFLOW = ".github/workflows/architectures.yml"
 
 
 def runner_job(target: Target) -> str:
     """The job of this project's workflow that executes a wheel of this target; empty for none.
 
-    Wheels for macOS are made on Linux and run by the job ``prove`` on a Mac; those of a Linux with
-    glibc are made and run by ``drivers``. There is no hosted runner with musl.
+    ``prove`` runs what one Linux has made for others, on a machine of that kind. There is no hosted
+    runner with musl, and no job with a free-threaded or debug Python.
     """
     if target.libc is not None and target.libc.family is LibCFamily.MUSL:
+        return ""
+    if target.python is not None and target.python.abi not in DEFAULT_PYTHONS:
         return ""
     try:
         runner = runner_for(target, load_runners())
     except UsageError:
         return ""
-    job = "prove" if target.os is OperatingSystem.DARWIN else "drivers"
-    return f"{job} on {runner.label} in {WORKFLOW}"
+    return f"prove on {runner.label} in {WORKFLOW}"
 
 
 def build_matrix(

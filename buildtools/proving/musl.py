@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from buildtools.acquire import AcquireError, Tools
-from buildtools.acquire.apt import open_apt
+from buildtools.acquire.apt import open_apt, plain_reason
 from buildtools.acquire.caching import is_whole, made_once, safe_name, workroom
 from buildtools.acquire.cross import Zig, triple, write_compilers
 from buildtools.acquire.debfile import unpack_deb
@@ -131,7 +131,7 @@ def cpython_source(tools: Tools, version: str) -> tuple[Path, str]:
         try:
             made_once(folder, partial(_unpack, tools, version, release))
         except AcquireError as error:
-            failures.append(f"{release}: {error.why or error.what}")
+            failures.append(f"{release}: {plain_reason(error)}")
             continue
         source = next(folder.glob("Python-*"))
         return source, source.name.removeprefix("Python-")

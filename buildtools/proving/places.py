@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from buildtools.acquire import AcquireError, Tools
+from buildtools.acquire.apt import plain_reason
 from buildtools.errors import CannotLookError, NoWheelError
 from buildtools.host import Interpreter, interpreter_facts
 from buildtools.proving.emulators import emulator, qemu_name
@@ -65,7 +66,10 @@ def find_place(
     elif target.os is not home.os:
         raise NoPlaceError(f"this machine runs {home.os}, and nothing on it runs {target.os}")
     if python.free_threaded or python.debug:
-        raise NoPlaceError(f"no package holds a {python.abi} of {target.arch}")
+        raise NoPlaceError(
+            f"no {python.abi} for {target.arch} is on this machine, and what is unpacked from "
+            "packages is neither free-threaded nor a debug build"
+        )
     try:
         if _musl(target):
             tree = musl_python(tools, target.arch, own, python, compiling=compiling)
@@ -122,7 +126,7 @@ def _packaged(target: Target, version: str, tools: Tools) -> Tree:
         try:
             return python_tree(tools, target.arch, version, release)
         except AcquireError as error:
-            failures.append(f"{release}: {error.why or error.what}")
+            failures.append(f"{release}: {plain_reason(error)}")
     raise AcquireError(
         f"no Python {version} for {target.arch} could be unpacked", why="; ".join(failures)
     )

@@ -76,7 +76,8 @@ def prove(
         raise AcquireError(
             "the wheel that was made does not work",
             where=f"{wheel.name}, {place.how}",
-            why=verdict.reason or verdict.status.value,
+            # The folder is gone by now, and has another name each time.
+            why=(verdict.reason or verdict.status.value).replace(f"{folder}/", ""),
         )
     return Proof(
         word=Proven.EXECUTED,

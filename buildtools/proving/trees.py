@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from buildtools.acquire import AcquireError, Tools
-from buildtools.acquire.apt import Apt, Package, codename, open_apt
+from buildtools.acquire.apt import Apt, Package, codename, open_apt, plain_reason
 from buildtools.acquire.caching import appearing, is_whole, locked, made_once, safe_name, workroom
 from buildtools.acquire.debfile import unpack_deb
 from buildtools.acquire.headers import RELEASES
@@ -91,11 +91,16 @@ def hosted_python(tools: Tools, python: PythonAbi) -> Interpreter:
     that the Python and its children start it like any other. Raises :class:`AcquireError`.
     """
     version = str(python.version)
-    if python.free_threaded or python.debug:
+    built = " ".join(
+        word
+        for word, has in (("free-threaded", python.free_threaded), ("debug", python.debug))
+        if has
+    )
+    if built:
         raise AcquireError(
             f"there is no {python.abi} on this machine to build with",
-            why="no distribution packages it",
-            next_step=f"put a Python {version} built so on PATH, or name it with --python PATH",
+            why=f"a {built} Python is not unpacked from the distribution's archive",
+            next_step=f"put a {built} Python {version} on PATH, or name it with --python PATH",
         )
     arch = tools.interpreter.target.arch
     failures = []
@@ -103,7 +108,9 @@ def hosted_python(tools: Tools, python: PythonAbi) -> Interpreter:
         try:
             tree = python_tree(tools, arch, version, release)
             return interpreter_facts(_program(tree))
-        except (AcquireError, CannotLookError) as error:
+        except AcquireError as error:
+            failures.append(f"{release}: {plain_reason(error)}")
+        except CannotLookError as error:
             failures.append(f"{release}: {error.why or error.what}")
     raise AcquireError(
         f"there is no Python {version} on this machine to build with",

@@ -7,6 +7,7 @@ all is raised.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -245,9 +246,14 @@ def _loads(opened: OpenWheel, natives: list[_Native], target: Target) -> Iterato
         facts.soname for native in natives for facts in native.binary.slices if facts.soname
     }
     on_host = target.name == "host"
+    imported = {key for native in natives if (key := _import_of(native, target))}
     for native in natives:
+        spared = _is_another_pythons(native, imported, target)
         for judgement in judge(native.binary, native.name, target):
-            yield _judged(opened, native, judgement)
+            severity = Severity.INFO if spared else judgement.severity
+            yield _judged(opened, native, replace(judgement, severity=severity))
+        if spared:
+            continue
         facts = next((s for s in native.binary.slices if s.arch == target.arch), None)
         for needed in facts.needed if facts else ():
             name = needed.rpartition("/")[2] if target.os is OperatingSystem.DARWIN else needed
@@ -266,6 +272,25 @@ def _loads(opened: OpenWheel, natives: list[_Native], target: Target) -> Iterato
                 severity=Severity.INFO if on_host else severity,
                 remedy="Repair the wheel, so that it carries what it needs.",
             )
+
+
+def _import_of(native: _Native, target: Target) -> str:
+    """The path without its suffix of what the target's Python would import; empty for the rest."""
+    name, python = native.name, target.python
+    if name is None or name.kind is not ModuleKind.EXTENSION or python is None:
+        return ""
+    suffixes = python.ext_suffixes or extension_suffixes(target, python)
+    return native.path.removesuffix(name.suffix) if name.suffix in suffixes else ""
+
+
+def _is_another_pythons(native: _Native, imported: AbstractSet[str], target: Target) -> bool:
+    """Whether an import passes the file over, for one beside it that is the target's Python's.
+
+    asyncmy's wheels for cp314t hold each module for cp314 as well.
+    """
+    if native.name is None or _import_of(native, target):
+        return False
+    return native.path.removesuffix(native.name.suffix) in imported
 
 
 def _is_module(native: _Native) -> bool:

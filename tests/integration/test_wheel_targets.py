@@ -196,12 +196,14 @@ def test_verify_reads_what_it_cannot_run_and_says_so(
 def test_prove_runs_again_what_this_machine_can_run(
     made: dict[tuple[str, str], Document], command: Command, folder: Path
 ) -> None:
-    """As a job of CI does it with a wheelhouse that another machine filled."""
+    """A job of CI runs what is of its own kind only: under an emulator it would be no proof."""
     document = command("wheelhouse", "prove", "--runner", "prove on here")
+    assert document["tried"] == []
+    document = command("wheelhouse", "prove")
     tried = {(one["driver"], one["target"]): one["verified"] for one in document["tried"]}
-    assert tried == {("mysqlclient", AARCH64): "runner", ("pysqlite3", AARCH64): "runner"}
+    assert tried == {("mysqlclient", AARCH64): "executed", ("pysqlite3", AARCH64): "executed"}
     states = {(one.driver, one.target): one for one in read_cells(folder / "house")}
-    assert states["pysqlite3", "linux/aarch64/glibc2.36"].runner == "prove on here"
+    assert states["pysqlite3", "linux/aarch64/glibc2.36"].state == "executed"
     assert states["pysqlite3", "darwin/arm64/macos11"].state == "static"
     assert len(made) == 4
 

@@ -149,6 +149,26 @@ def test_a_free_threaded_python_takes_no_abi3() -> None:
     assert all(abi != "abi3" for _, abi, _ in wheel_tags(target))
 
 
+@pytest.mark.parametrize(
+    ("python", "suffixes", "abis"),
+    [
+        ("cp311d", (".cpython-311d-", ".cpython-311-", ".abi3.so", ".so"), ["cp311d", "cp311"]),
+        ("cp313td", (".cpython-313td-", ".cpython-313t-", ".so"), ["cp313td", "cp313t"]),
+    ],
+)
+def test_a_debug_build_takes_what_was_compiled_for_the_release_build(
+    python: str, suffixes: tuple[str, ...], abis: list[str]
+) -> None:
+    """As a python3.11-dbg of Debian answered; pip's tags on it are in this order too."""
+    target = parse_target(f"linux/x86_64/{python}", {})
+    assert target.python is not None
+    found = target.python.ext_suffixes
+    assert len(found) == len(suffixes)
+    assert all(one.startswith(start) for one, start in zip(found, suffixes, strict=True))
+    tags = [abi for _, abi, _ in wheel_tags(target) if abi.startswith("cp")]
+    assert list(dict.fromkeys(tags)) == abis
+
+
 def test_wheel_tags_need_a_python() -> None:
     with pytest.raises(ValueError, match="linux/x86_64"):
         list(wheel_tags(parse_target("linux/x86_64", {})))

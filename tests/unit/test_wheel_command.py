@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,14 +13,17 @@ import pytest
 
 from buildtools.acquire import AcquiredWheel, AcquireError, Backend, Tools, WheelRequest
 from buildtools.cli import run_command_line
-from buildtools.commands import wheel_cells
+from buildtools.commands import wheel, wheel_cells
 from buildtools.commands.wheel_asked import Cell, cells, interleaved
 from buildtools.commands.wheel_cells import Made
 from buildtools.configuration import load_configuration
 from buildtools.errors import ExitCode, UsageError
 from buildtools.proving import Proof, Proven
 from buildtools.report import Screen
+from buildtools.targets import parse_target
+from buildtools.wheelhouse import Wheelhouse
 from tests.unit.acquire.values import HOME, interpreter, recipe
+from tests.unit.wheels.making import Making, corpus
 
 
 @pytest.mark.parametrize(
@@ -140,10 +144,99 @@ def test_a_version_of_the_index_that_does_not_fit_makes_way_unless_it_was_asked_
             work.wheel()
         assert "of the index: libudev.so.1" in caught.value.why
         return
-    wheel, proof = work.wheel()
-    assert (wheel.version, proof.word) == (got, Proven.EXECUTED)
+    acquired, proof = work.wheel()
+    assert (acquired.version, proof.word) == (got, Proven.EXECUTED)
     assert bounds == ["", ">=2.2,<2.3", ">=2.2,<2.2"]
-    assert wheel.notes == (
+    assert acquired.notes == (
         "2.3 of the index does not fit: libudev.so.1",
         "2.2 does not work there: no such symbol",
     )
+
+
+FREE = parse_target("linux/x86_64/glibc2.28/cp314t", {})
+
+
+def _free_threaded(how: wheel_cells.How, folder: Path) -> Made:
+    """A wheel for a Python that this machine has not and nothing unpacks."""
+    cell = Cell(recipe=recipe("MySQLdb._mysql"), version=None, target=FREE, python=None)
+    how = replace(how, cache=folder / "cache")
+    return wheel_cells.make(cell, Wheelhouse(folder / "house"), lambda *_: None, how)
+
+
+def test_a_wheel_of_the_index_needs_no_python_of_its_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tag = "cp314-cp314t-manylinux_2_17_x86_64"
+    module = "MySQLdb/_mysql.cpython-314t-x86_64-linux-gnu.so"
+    making = Making(name="mysqlclient", tag=tag, files={module: corpus("elf-x86_64-glibc2.17.so")})
+    path = making.write(tmp_path)
+    asked: list[WheelRequest] = []
+
+    def fetch(request: WheelRequest, *_: object, **__: object) -> AcquiredWheel:
+        asked.append(request)
+        return replace(_acquired("2.3"), path=path)
+
+    monkeypatch.setattr(wheel_cells, "fetch", fetch)
+    made = _free_threaded(wheel_cells.How(), tmp_path)
+    assert (made.error, made.verified, made.backend) == ("", "static", "index")
+    assert (asked[0].abi.abi, asked[0].at_home) == ("cp314t", False)
+    assert made.proof is not None
+    assert "no cp314t for x86_64 is on this machine" in made.proof.reason
+    assert made.runner == ""
+
+
+@pytest.mark.parametrize("backend", ["auto", "zig"])
+def test_a_build_without_a_python_of_its_kind_is_refused_at_once(
+    backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(*_: object, **__: object) -> AcquiredWheel:
+        if backend != "auto":
+            raise AssertionError("the index was not asked for")
+        raise AcquireError("no wheel fits", why="the index has none")
+
+    def build(*_: object, **__: object) -> AcquiredWheel:
+        raise AssertionError("there is nothing to build with")
+
+    monkeypatch.setattr(wheel_cells, "fetch", fetch)
+    monkeypatch.setattr(wheel_cells, "build", build)
+    made = _free_threaded(wheel_cells.How(backend=backend), tmp_path)
+    assert "there is no cp314t on this machine to build with" in made.error
+    assert "put a free-threaded Python 3.14 on PATH" in made.error
+    assert ("the index has none" in made.error) == (backend == "auto")
+
+
+def test_versions_that_fail_alike_are_named_together_and_why_none_is_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    offered = iter(["2.4", "2.3", "2.2", "2.1"])
+    monkeypatch.setattr(wheel_cells, "fetch", lambda *_, **__: _acquired(next(offered)))
+    monkeypatch.setattr(wheel_cells, "objections", lambda *_: "it needs libudev.so.1")
+
+    def build(*_: object, **__: object) -> AcquiredWheel:
+        raise AcquireError("no compiler", why="none is here", next_step="get one")
+
+    monkeypatch.setattr(wheel_cells, "build", build)
+    cell = Cell(recipe=recipe("MySQLdb._mysql"), version=None, target=HOME, python=interpreter())
+    tools = Tools(cache=Path("/nowhere"), python=interpreter())
+    work = wheel_cells._Work(cell=cell, python=interpreter(), how=wheel_cells.How(), tools=tools)
+    with pytest.raises(AcquireError, match="none of the 4 newest") as caught:
+        work.wheel()
+    assert caught.value.why == (
+        "2.4, 2.3, 2.2, 2.1 of the index does not fit: it needs libudev.so.1; "
+        "not built: no compiler: none is here"
+    )
+    assert caught.value.next_step == "get one"
+
+
+def test_cells_that_fail_alike_are_told_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        wheel, "make", lambda cell, *_: Made(cell=cell, error=f"no {cell.recipe.driver}")
+    )
+    words = ["wheel", "apsw", "asyncmy", "--python", "cp311", "cp313", "-q"]
+    assert run_command_line(words) == ExitCode.NO_WHEEL
+    said = capsys.readouterr().err
+    assert said.count("no apsw") == said.count("no asyncmy") == 1
+    assert said.count(" and 1 more: no ") == 2

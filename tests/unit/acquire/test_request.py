@@ -65,6 +65,12 @@ def test_a_free_threaded_python_takes_no_abi3() -> None:
     assert abis == ["cp313t", "none"]
 
 
+def test_a_debug_python_is_offered_wheels_of_the_release_build_too() -> None:
+    flags = target_flags(request("linux/x86_64/glibc2.28/cp312d"))
+    abis = [flags[i + 1] for i, flag in enumerate(flags) if flag == "--abi"]
+    assert abis == ["cp312d", "cp312", "abi3", "none"]
+
+
 def test_a_foreign_place_imports_its_own_suffixes() -> None:
     python = request("linux/x86_64/musl").place.python
     assert python is not None

@@ -1,6 +1,7 @@
 """The architecture matrix: native runners, cibuildwheel's own identifiers, dead labels refused."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import yaml
 
 from buildtools.cli import run_command_line
 from buildtools.deploy.matrix import (
+    DEFAULT_PYTHONS,
     WORKFLOW,
     RunnerState,
     build_matrix,
@@ -16,7 +18,7 @@ from buildtools.deploy.matrix import (
     runner_job,
 )
 from buildtools.errors import ExitCode, UsageError
-from buildtools.targets import parse_python_tag, parse_target
+from buildtools.targets import GOOD, parse_python_tag, parse_target
 
 PYTHONS = [parse_python_tag("cp311"), parse_python_tag("cp313t")]
 
@@ -96,9 +98,26 @@ def test_the_job_that_executes_a_target_is_named_and_is_in_the_workflow() -> Non
     for spec, job, label in (
         ("darwin/arm64", "prove", "macos-26"),
         ("darwin/x86_64", "prove", "macos-26-intel"),
-        ("linux/aarch64", "drivers", "ubuntu-24.04-arm"),
+        ("linux/aarch64", "prove", "ubuntu-24.04-arm"),
+        ("linux/x86_64/cp314", "prove", "ubuntu-24.04"),
     ):
         assert runner_job(parse_target(spec, {})) == f"{job} on {label} in {WORKFLOW}"
         assert job in jobs
-    assert runner_job(parse_target("linux/aarch64/musl", {})) == ""
-    assert runner_job(parse_target("linux/s390x", {})) == ""
+    for spec in ("linux/aarch64/musl", "linux/s390x", "darwin/arm64/cp313t", "linux/x86_64/cp311d"):
+        assert runner_job(parse_target(spec, {})) == ""
+
+
+def test_what_the_workflow_proves_is_what_it_has_made() -> None:
+    """Each wheel that a report says a job executes: made by ``cross``, run by ``prove``."""
+    workflow = Path(__file__).parents[3] / WORKFLOW
+    jobs = yaml.safe_load(workflow.read_text())["jobs"]
+    steps = jobs["cross"]["steps"]
+    (made,) = (step["run"] for step in steps if "buildtools wheel" in step.get("run", ""))
+    (matrix,) = (step["run"] for step in steps if "buildtools matrix" in step.get("run", ""))
+    targets = re.findall(r"--target (\S+)", made)
+    assert re.findall(r"--target (\S+)", matrix) == targets
+    assert "--abi" not in matrix
+    assert re.findall(r"cp3\d+", made) == list(DEFAULT_PYTHONS)
+    hosted = {"/".join(word.split("/")[:2]) for word in GOOD if "musl" not in word}
+    assert {"/".join(word.split("/")[:2]) for word in targets} == hosted
+    assert "cross.outputs.places" in jobs["prove"]["strategy"]["matrix"]

@@ -38,7 +38,7 @@ def test_the_machine_itself_is_the_place_for_what_it_can_load(floor: str, tools:
     ("target", "why"),
     [
         ("darwin/arm64/cp311", "nothing on it runs macOS"),
-        ("linux/aarch64/cp313t", "no package holds a cp313t"),
+        ("linux/aarch64/cp313t", "no cp313t for aarch64 is on this machine"),
         ("linux/aarch64/cp312", "no release of this machine's archive carries Python 3.12"),
     ],
 )
@@ -98,8 +98,12 @@ def test_the_trees_own_loader_is_told_where_its_libraries_are(tmp_path: Path) ->
 
 
 def test_a_free_threaded_python_is_not_made_up(tools: Tools) -> None:
-    with pytest.raises(AcquireError, match="no cp314t on this machine"):
+    with pytest.raises(AcquireError, match="no cp314t on this machine") as caught:
         hosted_python(tools, parse_python_tag("cp314t"))
+    assert "put a free-threaded Python 3.14 on PATH" in caught.value.next_step
+    with pytest.raises(AcquireError, match="no cp313td on this machine") as caught:
+        hosted_python(tools, parse_python_tag("cp313td"))
+    assert "put a free-threaded debug Python 3.13 on PATH" in caught.value.next_step
 
 
 def test_a_probe_names_the_modules_that_it_wants() -> None:

@@ -71,6 +71,17 @@ def test_another_pythons_suffix_is_invisible(tmp_path: Path) -> None:
     assert causes(making, tmp_path) == {Cause.ABI_MISMATCH}
 
 
+def test_a_module_for_another_python_beside_the_own_one_is_no_fault(tmp_path: Path) -> None:
+    """asyncmy's wheels for cp314t hold each module for cp314 as well."""
+    other = {"sample/_sample.cpython-310-x86_64-linux-gnu.so": corpus("elf-x86_64-glibc2.17.so")}
+    wheel = Making(files={**module("elf-x86_64-glibc2.17.so"), **other}).write(tmp_path)
+    found = audit(wheel, target(), demanding("sample._sample"))
+    assert [(one.cause, one.severity) for one in found] == [(Cause.ABI_MISMATCH, Severity.INFO)]
+    lone = {"sample/_other.cpython-310-x86_64-linux-gnu.so": corpus("elf-x86_64-glibc2.17.so")}
+    making = Making(files={**module("elf-x86_64-glibc2.17.so"), **lone})
+    assert causes(making, tmp_path / "lone") == {Cause.ABI_MISMATCH}
+
+
 def test_a_pure_tag_over_compiled_code_is_a_lie(tmp_path: Path) -> None:
     assert causes(Making(tag="py3-none-any"), tmp_path) == {Cause.WHEEL_TAG_MISMATCH}
 
