@@ -263,17 +263,17 @@ class Apt:
         ):
             cause = Cause.MISSING_CLIENT_HEADERS
             next_step = ""  # the list was read, and it is not in it
-        errors = [
-            " ".join(line.split())
-            for starts in (("E: ", "W: GPG"), ("Err:",))
-            for line in text.splitlines()
-            if line.startswith(starts)
-        ]
+        lines = dict.fromkeys(" ".join(line.split()) for line in text.splitlines())
+        # What decided stands first: a full disk says so in one of many lines, anywhere.
+        full = [line for line in lines if cause is cause_of(line) is Cause.NO_SPACE]
+        fetched = [line for line in lines if line.startswith("Err:")]
+        errors = [line for line in lines if line.startswith(("E: ", "W: GPG"))]
+        said = dict.fromkeys([*full[:1], *fetched[:3], *errors[:3]])
         return AcquireError(
             what,
             cause=cause,
             where=f"{self.release}/{self.architecture}",
-            why="; ".join(list(dict.fromkeys(errors))[:4]) or done.tail(4),
+            why="; ".join(said) or done.tail(4),
             next_step=next_step,
         )
 
