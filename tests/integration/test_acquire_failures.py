@@ -195,6 +195,38 @@ def test_a_mirror_that_answers_with_a_page_is_refused(html_mirror: str, tmp_path
     assert not (apt.root / "updated").exists()
 
 
+APT_ON_A_FULL_DISK = """\
+Get:1 http://mirror.example/debian bookworm InRelease [151 kB]
+Err:2 http://mirror.example/debian bookworm/main arm64 Packages
+  Error writing to output file - write (28: No space left on device) [IP: 127.0.0.1 80]
+Err:2 http://mirror.example/debian bookworm/main arm64 Packages
+E: Failed to fetch http://mirror.example/debian/dists/bookworm/InRelease
+E: Failed to fetch http://mirror.example/debian/dists/bookworm-updates/InRelease
+E: Failed to fetch http://mirror.example/debian-security/dists/bookworm-security/InRelease
+E: Some index files failed to download.
+"""
+
+
+def test_a_disk_that_apt_fills_is_named_whichever_line_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In apt's own words; the real one was seen to hang on such a disk at times."""
+    program = tmp_path / "bin" / "apt-get"
+    program.parent.mkdir()
+    (tmp_path / "said").write_text(APT_ON_A_FULL_DISK, encoding="utf-8")
+    program.write_text(f"#!/bin/sh\ncat {tmp_path}/said\nexit 100\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    apt = Apt(root=tmp_path / "apt", distribution="debian", release="sid", architecture="amd64")
+    write_configuration(apt, "")
+    with pytest.raises(AcquireError) as caught:
+        apt.update()
+    assert caught.value.cause is Cause.NO_SPACE
+    assert "No space left on device" in caught.value.why
+    assert caught.value.why.count("Err:2") == 1
+    assert caught.value.next_step.startswith("free some space")
+
+
 def flat_archive(folder: Path, version: str) -> None:
     """A Debian archive of one package in one version, as a mirror has it that keeps no older."""
     tree = folder.parent / f"tree-{version}"

@@ -186,7 +186,6 @@ def test_a_full_disk_under_the_store_leaves_no_part_of_a_wheel(tmp_path: Path) -
     ("driver", "target", "size"),
     [
         pytest.param("apsw", "linux/aarch64", "1m", id="the index's wheel"),
-        pytest.param("pysqlite3", "linux/aarch64/glibc2.36", "30m", id="the archive's lists"),
         pytest.param("pysqlite3", "linux/aarch64/glibc2.36", "250m", id="the compiler"),
     ],
 )
