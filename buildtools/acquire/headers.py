@@ -17,12 +17,7 @@ from buildtools.recipes import PackageSet
 from buildtools.targets import LibCFamily, OperatingSystem
 
 RELEASES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "debian": {
-        "3.11": ("bookworm",),
-        "3.13": ("trixie", "forky", "sid"),
-        "3.14": ("forky", "sid"),
-        "3.15": ("forky", "sid"),
-    },
+    "debian": {"3.11": ("bookworm",), "3.13": ("trixie", "forky", "sid"), "3.14": ("forky", "sid")},
     "ubuntu": {
         "3.11": ("mantic",),
         "3.12": ("noble",),

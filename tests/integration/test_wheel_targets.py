@@ -223,7 +223,7 @@ def test_another_wheelhouse_is_taken_in_with_what_is_known_of_it(
 
 
 def test_a_python_that_nobody_has_is_a_cell_that_says_why(command: Command) -> None:
-    document = command("wheel", "apsw", "--target", "linux/aarch64/cp315", code=4)
+    document = command("wheel", "mysqlclient", "--target", "linux/aarch64/cp315", code=4)
     assert document["wheels"] == []
     assert "no Python 3.15 on this machine to build with" in document["failed"][0]["error"]
 
