@@ -9,12 +9,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from buildtools.acquire.elfneeded import drop_needed
 from buildtools.acquire.licences import Bundled, write_papers
 from buildtools.acquire.request import AcquireError, WheelRequest
 from buildtools.acquire.tools import Tools
 from buildtools.acquire.wheelfiles import dist_info, native_files, pack, unpack
 from buildtools.binaries import read_binary
-from buildtools.binaries.elfneeded import drop_needed
 from buildtools.findings import Cause
 from buildtools.processes import clean_environment, run
 from buildtools.recipes import Recipe

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from buildtools.acquire.elfneeded import drop_needed
 from buildtools.binaries import BinaryInvalid, read_binary
-from buildtools.binaries.elfneeded import drop_needed
 from tests.corpus.variants import corpus_bytes, dynamic_entry, patched
 from tests.unit.binaries.corpus import facts_of, read
 from tests.unit.binaries.test_elf import MACHINES
